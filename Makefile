@@ -1,0 +1,86 @@
+# stagefence: one plain GNU Makefile. What you set (CC CFLAGS CPPFLAGS LDFLAGS PKG_CONFIG prefix DESTDIR ...) wins.
+
+prefix        ?= /usr/local
+bindir        ?= $(prefix)/bin
+sbindir       ?= $(prefix)/sbin
+libdir        ?= $(prefix)/lib
+datadir       ?= $(prefix)/share
+mandir        ?= $(datadir)/man
+# the policy is the machine's, wherever the programs live
+sysconfdir    ?= /etc
+localstatedir ?= /var
+cachedir      ?= $(localstatedir)/cache
+
+CC            ?= cc
+PKG_CONFIG    ?= pkg-config
+INSTALL       ?= install
+CFLAGS        ?= -O2 -g
+BUILD         ?= build
+
+cc-has   = $(shell printf 'int x;' | $(CC) -Werror $(1) -x c -c - -o /dev/null 2>/dev/null && echo $(1))
+warn    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wformat=2 -Wvla -Wstrict-prototypes
+hard    := -fstack-protector-strong $(call cc-has,-fstack-clash-protection) $(call cc-has,-fcf-protection)
+hard    += $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+paths   := -DBINDIR='"$(bindir)"' -DSBINDIR='"$(sbindir)"' -DLIBDIR='"$(libdir)"' -DDATADIR='"$(datadir)"' \
+           -DSYSCONFDIR='"$(sysconfdir)"' -DCACHEDIR='"$(cachedir)"'
+base    := -std=c11 -D_GNU_SOURCE -MMD -MP $(warn) $(paths)
+
+libs        := libseccomp libconfig
+libs_cflags  = $(shell $(PKG_CONFIG) --cflags $(libs))
+libs_ldlibs  = $(shell $(PKG_CONFIG) --libs $(libs))
+
+# stagefencectl: an ordinary program
+ctl_cflags   = $(base) $(hard) -fPIE $(libs_cflags) $(CPPFLAGS) $(CFLAGS)
+ctl_ldflags  = -pie -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+
+# wrapper and shim: no libc, no relocations, never instrumented; their size and what they may call is the point,
+# so the user's CFLAGS stay out except for a debugger's
+free        := -ffreestanding -fno-builtin -fno-stack-protector -fvisibility=hidden -fno-jump-tables \
+               -fno-asynchronous-unwind-tables $(call cc-has,-fno-tree-loop-distribute-patterns) \
+               $(call cc-has,-fcf-protection=full) $(call cc-has,-mgeneral-regs-only) -g
+free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,norelro,-z,noseparate-code,--build-id=none
+wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
+shim_cflags  = $(base) $(free) -Os -fPIC $(CPPFLAGS)
+
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o compile.o verify.o filter.o loader.o conf.o scan.o image.o bpf.o \
+               policy.o calls.o consts.o sha256.o mem.o say.o)
+
+.PHONY: all demo test lint fuzz bench install uninstall clean FORCE
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/stagefence $(BUILD)/stagefencectl $(BUILD)/libstagefence.so $(BUILD)/groups.conf
+
+# a changed prefix or flag rebuilds what it is in
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)/wrapper $(@D)/preload
+	@printf '%s\n' '$(CC) $(subst ','\'',$(ctl_cflags) $(ctl_ldflags) $(free))' | cmp -s - $@ || \
+	    printf '%s\n' '$(CC) $(subst ','\'',$(ctl_cflags) $(ctl_ldflags) $(free))' >$@
+
+$(BUILD)/wrapper/%.o: wrapper/%.c $(BUILD)/flags
+	$(CC) $(ctl_cflags) -c -o $@ $<
+
+$(BUILD)/stagefencectl: $(ctl_objects)
+	$(CC) $(CFLAGS) $(ctl_ldflags) -o $@ $(ctl_objects) $(libs_ldlibs)
+
+$(BUILD)/wrapper/stagefence.o: wrapper/stagefence.c $(BUILD)/flags
+	$(CC) $(wrap_cflags) -c -o $@ $<
+
+$(BUILD)/stagefence: $(BUILD)/wrapper/stagefence.o
+	$(CC) -static-pie $(free_ld) -o $@ $<
+
+$(BUILD)/preload/shim.o: preload/shim.c $(BUILD)/flags
+	$(CC) $(shim_cflags) -c -o $@ $<
+
+$(BUILD)/libstagefence.so: $(BUILD)/preload/shim.o
+	$(CC) -shared $(free_ld) -Wl,-z,initfirst,-z,nodelete,-init,shim_init,--hash-style=gnu -o $@ $<
+
+# beside the programs, so that a build tree works without being installed
+$(BUILD)/groups.conf: conf/groups.conf
+	@mkdir -p $(@D)
+	cp $< $@
+	@chmod go-w $@
+
+-include $(wildcard $(BUILD)/wrapper/*.d $(BUILD)/preload/*.d)
+
+clean:
+	rm -rf $(BUILD)

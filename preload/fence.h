@@ -1,0 +1,144 @@
+/*
+ * fence.h: raising a filter, and asking the kernel whether it is in force.
+ *
+ * Every program begins with a prologue of ours. It answers one reserved prctl(2) call that carries
+ * the program's digest with an errno that no system call gives, so "is this fence up?" is asked of
+ * the kernel and not of a variable. Who was free to install a filter first could answer in our
+ * place: a yes saves work and unmasks a kernel or an outer sandbox that only pretended to load; it
+ * never grants anything.
+ *
+ * A policy may refuse execve(2) and still be raised by a program that has one exec to go: an
+ * optional second part of the prologue lets an execve with a secret in its three unused argument
+ * registers through. The secret dies with the wrapper's memory in that very exec. It is compared
+ * without branches, so no timing tells how many words of a guess were right.
+ */
+#ifndef STAGEFENCE_FENCE_H
+#define STAGEFENCE_FENCE_H
+
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include "image.h"
+
+enum {
+	FENCE_OPTION = 0x73466e63, /* no prctl(2) option: "cnFs" in memory */
+	FENCE_ANSWER = 2641,       /* no errno: the kernel's own stop at 530, and filters at 4095 */
+	FENCE_ATTEST_COUNT = 23,   /* instructions */
+	FENCE_COOKIE_WORDS = 6,
+	FENCE_COOKIE_COUNT = 2 + 4 * FENCE_COOKIE_WORDS + 2
+};
+
+static inline struct sock_filter fence_insn(unsigned code, unsigned jt, unsigned jf, uint32_t k)
+{
+	struct sock_filter f = { (uint16_t)code, (uint8_t)jt, (uint8_t)jf, k };
+
+	return f;
+}
+
+/* The low and high half of argument i, as two words: 2 * i and 2 * i + 1. Both machines are
+ * little-endian. */
+static inline struct sock_filter fence_load_half(unsigned half)
+{
+	return fence_insn(BPF_LD | BPF_W | BPF_ABS, 0, 0,
+	    (uint32_t)(offsetof(struct seccomp_data, args) + 4 * half));
+}
+
+/* The instruction whose k holds word i of the cookie. */
+static inline unsigned fence_cookie_slot(unsigned i)
+{
+	return FENCE_ATTEST_COUNT + 2 + 4 * i + 1;
+}
+
+/*
+ * Writes the prologue and returns its length; the program's body follows it. Offsets are counted to
+ * the body's first instruction, where every call goes that is none of ours.
+ */
+static inline unsigned fence_prologue(
+    struct sock_filter *out, const uint32_t digest[8], bool cookie)
+{
+	enum {
+		LD = BPF_LD | BPF_W | BPF_ABS,
+		JEQ = BPF_JMP | BPF_JEQ | BPF_K,
+		RET = BPF_RET | BPF_K
+	};
+	const unsigned body = FENCE_ATTEST_COUNT + (cookie ? FENCE_COOKIE_COUNT : 0);
+	unsigned n = 0;
+
+	/* an instruction's jump counts from the one behind it */
+	out[n++] = fence_insn(LD, 0, 0, offsetof(struct seccomp_data, arch));
+	out[n++] = fence_insn(JEQ, 0, body - 2, IMAGE_ARCH);
+	out[n++] = fence_insn(LD, 0, 0, offsetof(struct seccomp_data, nr));
+	out[n++] = fence_insn(JEQ, 0, cookie ? FENCE_ATTEST_COUNT - 4 : body - 4, __NR_prctl);
+	out[n++] = fence_load_half(0);
+	out[n++] = fence_insn(JEQ, 0, body - 6, FENCE_OPTION);
+	for (unsigned i = 0; i < 8; i++) {
+		out[n++] = fence_load_half(2 + i);
+		out[n] = fence_insn(JEQ, 0, body - (n + 1), digest[i]);
+		n++;
+	}
+	out[n++] = fence_insn(RET, 0, 0, SECCOMP_RET_ERRNO | FENCE_ANSWER);
+	if (!cookie)
+		return n;
+
+	out[n] = fence_insn(JEQ, 0, body - (n + 1), __NR_execve);
+	n++;
+	out[n++] = fence_insn(BPF_LDX | BPF_W | BPF_IMM, 0, 0, 0);
+	for (unsigned i = 0; i < FENCE_COOKIE_WORDS; i++) {
+		out[n++] = fence_load_half(2 * 3 + i);
+		out[n++] = fence_insn(BPF_ALU | BPF_XOR | BPF_K, 0, 0, 0);
+		out[n++] = fence_insn(BPF_ALU | BPF_OR | BPF_X, 0, 0, 0);
+		out[n++] = fence_insn(BPF_MISC | BPF_TAX, 0, 0, 0);
+	}
+	out[n] = fence_insn(JEQ, 0, body - (n + 1), 0);
+	n++;
+	out[n++] = fence_insn(RET, 0, 0, SECCOMP_RET_ALLOW);
+	return n;
+}
+
+static inline void fence_cookie(
+    struct sock_filter *program, const uint32_t cookie[FENCE_COOKIE_WORDS])
+{
+	for (unsigned i = 0; i < FENCE_COOKIE_WORDS; i++)
+		program[fence_cookie_slot(i)].k = cookie[i];
+}
+
+/* Is the program of this digest in force for the calling thread? */
+static inline bool fence_ask(const uint32_t digest[8])
+{
+	long half[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		half[i] = (long)((uint64_t)digest[2 * i] | (uint64_t)digest[2 * i + 1] << 32);
+	return raw_prctl(FENCE_OPTION, half[0], half[1], half[2], half[3]) == -FENCE_ANSWER;
+}
+
+/*
+ * Raises the fence; NULL, or why it is not up. Compared with 0 and not with "< 0": a failed TSYNC
+ * returns a thread's id. Nothing but fence_ask() and the caller's last step may follow: what else
+ * the caller would want to do may be what the policy refuses.
+ */
+static inline const char *fence_raise(
+    const struct sock_filter *code, const struct image_program *p, uint32_t flags)
+{
+	struct {
+		unsigned short len;
+		const struct sock_filter *filter;
+	} program = { (unsigned short)p->count, code };
+	long result = raw_call3(
+	    __NR_seccomp, SECCOMP_SET_MODE_FILTER, (long)(p->flags | flags), (long)&program);
+
+	if (result == -RAW_EACCES)
+		return "needs no_new_privs, or CAP_SYS_ADMIN";
+	if (result == -RAW_EINVAL || result == -RAW_ENOSYS)
+		return "cannot be raised: this kernel, or a sandbox around us, has no seccomp "
+		       "filters with these flags";
+	if (result > 0)
+		return "cannot be raised: another thread already has a filter of its own";
+	if (result != 0)
+		return "cannot be raised: the kernel refused the filter (memory, or too many "
+		       "filters)";
+	if (!fence_ask(p->digest))
+		return "was not put in force, although the kernel said so";
+	return NULL;
+}
+
+#endif

@@ -1,0 +1,428 @@
+/*
+ * image.h: the policy image, the one file format that run time knows, and the one check of its
+ * bounds.
+ *
+ * stagefencectl writes it; wrapper, shim, supervisor and fuzzer read it, each through
+ * image_check(). Fixed-size fields in the machine's own byte order, no pointers: a part is an
+ * offset and a count. Every byte is distrusted. After image_check() has said NULL, each index and
+ * string offset that the head holds is in bounds; a program's instructions are covered by a sum of
+ * their own, asked for by image_code(), so that a launch reads only the stage that it needs.
+ *
+ * The sums catch decay, not malice: who may write an image may write its sums.
+ */
+#ifndef STAGEFENCE_IMAGE_H
+#define STAGEFENCE_IMAGE_H
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include "raw.h"
+
+#if defined(__x86_64__)
+#define IMAGE_ARCH AUDIT_ARCH_X86_64
+#else
+#define IMAGE_ARCH AUDIT_ARCH_AARCH64
+#endif
+
+enum {
+	IMAGE_MAGIC = 0x31694673, /* "sFi1" */
+	IMAGE_FORMAT = 1,
+	IMAGE_SIZE_MAX = 64 << 20,
+	IMAGE_CODE_MAX = BPF_MAXINSNS,
+	IMAGE_NAME_MAX = 255 /* bytes in a stage's name; a longer one is an unknown stage */
+};
+
+/* In place of a stage's or program's index. */
+#define IMAGE_NONE 0xffffffffu
+#define IMAGE_PASS 0xfffffffeu
+
+enum image_part_name {
+	/* the head: what a launch reads, covered by head_sum */
+	IMAGE_STAGES,
+	IMAGE_PATTERNS,
+	IMAGE_VARIABLES,
+	IMAGE_SOURCES,
+	IMAGE_PROGRAMS,
+	IMAGE_STRINGS,
+	/* the tail: instructions (a sum a program), and what explains a refusal */
+	IMAGE_CODE,
+	IMAGE_RULES,
+	IMAGE_CONDITIONS,
+	IMAGE_NOTES,
+	IMAGE_PARTS
+};
+
+struct image_part {
+	uint32_t at, count; /* bytes from the image's start; entries */
+};
+
+struct image_header {
+	uint32_t magic, format, arch, size;
+	uint64_t head_sum;  /* of everything from digest to head_size */
+	uint8_t digest[32]; /* of what the policy means: stages and programs, not files and times */
+	uint32_t head_size, no_stage, unknown_stage, zero;
+	struct image_part part[IMAGE_PARTS];
+};
+
+enum {
+	STAGE_NO_NEW_PRIVS = 1,
+	STAGE_FOREIGN = 2 /* the policy admits other architectures: do not warn of them */
+};
+
+struct image_stage {
+	uint32_t name, flags;
+	/*
+	 * exact: the stage as written, for the shim and wherever nothing is executed afterwards.
+	 * exec:  the same, and lets one execve(2) with the wrapper's cookie through (often the same
+	 * program). outer: widened by what the dynamic loader needs; IMAGE_NONE where exact allows
+	 * all of that. All IMAGE_NONE: the stage has no fence.
+	 */
+	uint32_t exact, exec, outer, zero;
+};
+
+struct image_pattern {
+	uint32_t text, stage;
+};
+
+/* A file or folder that the policy was made from; the image is fresh while all of this still holds.
+ */
+struct image_source {
+	uint32_t path, present;
+	uint32_t dev_major, dev_minor;
+	uint64_t ino, size;
+	int64_t mtime_sec, ctime_sec;
+	uint32_t mtime_nsec, ctime_nsec;
+};
+
+struct image_program {
+	uint32_t first, count; /* in IMAGE_CODE */
+	uint32_t flags;        /* of seccomp(2), SECCOMP_FILTER_FLAG_* */
+	uint32_t cookie;       /* 1: has the slots that fence_cookie() fills */
+	uint32_t digest[8];    /* what the program answers fence_ask() for */
+	uint64_t sum;          /* of its instructions */
+};
+
+/* The decision list of each stage in order: the first rule whose conditions hold decides. For
+ * refusals' reports. */
+struct image_rule {
+	uint32_t stage, action;
+	int32_t call;        /* the native number, or -1: any */
+	uint32_t line, file; /* where it was written; file is an offset into IMAGE_NOTES */
+	uint32_t condition_first, condition_count, zero;
+};
+
+struct image_condition {
+	uint32_t arg, op;
+	uint64_t mask, value;
+};
+
+static inline const struct image_header *image_header(const void *data)
+{
+	return data;
+}
+
+static inline const void *image_part(const struct image_header *h, enum image_part_name name)
+{
+	return (const char *)h + h->part[name].at;
+}
+
+static inline const char *image_string(const struct image_header *h, uint32_t at)
+{
+	return (const char *)image_part(h, IMAGE_STRINGS) + at;
+}
+
+static inline const struct image_stage *image_stage(const struct image_header *h, uint32_t i)
+{
+	return (const struct image_stage *)image_part(h, IMAGE_STAGES) + i;
+}
+
+static inline const struct image_program *image_program(const struct image_header *h, uint32_t i)
+{
+	return (const struct image_program *)image_part(h, IMAGE_PROGRAMS) + i;
+}
+
+/* Each step is a bijection of the state for a given word, so no single changed word can go unseen.
+ */
+static inline uint64_t image_sum(const void *data, size_t size)
+{
+	const uint64_t *word = data;
+	uint64_t sum = size;
+
+	for (size_t i = 0; i < size / 8; i++) {
+		sum = (sum ^ word[i]) * 0x9e3779b97f4a7c15u;
+		sum ^= sum >> 29;
+	}
+	return sum;
+}
+
+/* What image_check() found; image_fault_text() says it. */
+enum image_fault {
+	IMAGE_GOOD,
+	IMAGE_NOT_ONE,
+	IMAGE_OTHER_FORMAT,
+	IMAGE_OTHER_ARCH,
+	IMAGE_WRONG_SIZE,
+	IMAGE_WRONG_SUM,
+	IMAGE_OUT_OF_BOUNDS
+};
+
+static inline const char *image_fault_text(enum image_fault fault)
+{
+	if (fault == IMAGE_NOT_ONE)
+		return "is not a policy image";
+	if (fault == IMAGE_OTHER_FORMAT)
+		return "is a policy image of another version: compile it again";
+	if (fault == IMAGE_OTHER_ARCH)
+		return "is a policy image for another architecture: compile it here";
+	if (fault == IMAGE_WRONG_SIZE)
+		return "is a policy image that was truncated, or has something behind it";
+	if (fault == IMAGE_WRONG_SUM)
+		return "is a damaged policy image (its sum is wrong): compile it again";
+	return "is a damaged policy image (a part lies out of bounds): compile it again";
+}
+
+/* The size of a part's entries in bytes. */
+static inline unsigned image_entry(unsigned part)
+{
+	static const unsigned char entry[IMAGE_PARTS] = {
+		[IMAGE_STAGES] = sizeof(struct image_stage),
+		[IMAGE_PATTERNS] = sizeof(struct image_pattern),
+		[IMAGE_VARIABLES] = sizeof(uint32_t),
+		[IMAGE_SOURCES] = sizeof(struct image_source),
+		[IMAGE_PROGRAMS] = sizeof(struct image_program),
+		[IMAGE_STRINGS] = 1,
+		[IMAGE_CODE] = sizeof(struct sock_filter),
+		[IMAGE_RULES] = sizeof(struct image_rule),
+		[IMAGE_CONDITIONS] = sizeof(struct image_condition),
+		[IMAGE_NOTES] = 1,
+	};
+
+	return entry[part];
+}
+
+static inline bool image_parts_ok(const struct image_header *h)
+{
+	for (unsigned p = 0; p < IMAGE_PARTS; p++) {
+		uint32_t end = p <= IMAGE_STRINGS ? h->head_size : h->size, at = h->part[p].at;
+
+		if (at < sizeof *h || at > end || at % 8 != 0 ||
+		    h->part[p].count > (end - at) / image_entry(p))
+			return false;
+	}
+
+	uint32_t strings = h->part[IMAGE_STRINGS].count;
+
+	return strings != 0 && image_string(h, strings - 1)[0] == '\0';
+}
+
+/* Every 32-bit field of the head that is an index into another part: the second column's field, the
+ * fourth's size. */
+static inline bool image_indices_ok(const struct image_header *h)
+{
+	enum { NEEDED, OPTIONAL };
+	static const struct {
+		unsigned char part, size, field, of, optional;
+	} column[] = {
+		{ IMAGE_STAGES, sizeof(struct image_stage), offsetof(struct image_stage, name),
+		    IMAGE_STRINGS, NEEDED },
+		{ IMAGE_STAGES, sizeof(struct image_stage), offsetof(struct image_stage, exact),
+		    IMAGE_PROGRAMS, OPTIONAL },
+		{ IMAGE_STAGES, sizeof(struct image_stage), offsetof(struct image_stage, exec),
+		    IMAGE_PROGRAMS, OPTIONAL },
+		{ IMAGE_STAGES, sizeof(struct image_stage), offsetof(struct image_stage, outer),
+		    IMAGE_PROGRAMS, OPTIONAL },
+		{ IMAGE_PATTERNS, sizeof(struct image_pattern),
+		    offsetof(struct image_pattern, text), IMAGE_STRINGS, NEEDED },
+		{ IMAGE_PATTERNS, sizeof(struct image_pattern),
+		    offsetof(struct image_pattern, stage), IMAGE_STAGES, NEEDED },
+		{ IMAGE_VARIABLES, sizeof(uint32_t), 0, IMAGE_STRINGS, NEEDED },
+		{ IMAGE_SOURCES, sizeof(struct image_source), offsetof(struct image_source, path),
+		    IMAGE_STRINGS, NEEDED },
+	};
+
+	for (unsigned c = 0; c < sizeof column / sizeof column[0]; c++) {
+		const char *field = (const char *)image_part(h, column[c].part) + column[c].field;
+
+		for (uint32_t i = 0; i < h->part[column[c].part].count;
+		     i++, field += column[c].size) {
+			uint32_t value = *(const uint32_t *)field;
+
+			if (value >= h->part[column[c].of].count &&
+			    !(column[c].optional && value == IMAGE_NONE))
+				return false;
+		}
+	}
+	return (h->no_stage >= IMAGE_PASS || h->no_stage < h->part[IMAGE_STAGES].count) &&
+	    (h->unknown_stage == IMAGE_NONE || h->unknown_stage < h->part[IMAGE_STAGES].count);
+}
+
+/* data is 8-byte aligned. Only what this calls good may be read with the functions below. */
+static inline enum image_fault image_check(const void *data, size_t size)
+{
+	const struct image_header *h = data;
+
+	if (size < sizeof *h || h->magic != IMAGE_MAGIC)
+		return IMAGE_NOT_ONE;
+	if (h->format != IMAGE_FORMAT)
+		return IMAGE_OTHER_FORMAT;
+	if (h->arch != IMAGE_ARCH)
+		return IMAGE_OTHER_ARCH;
+	if (h->size != size || size > IMAGE_SIZE_MAX)
+		return IMAGE_WRONG_SIZE;
+	if (h->head_size < sizeof *h || h->head_size > size || h->head_size % 8 != 0)
+		return IMAGE_OUT_OF_BOUNDS;
+	if (image_sum(h->digest, h->head_size - offsetof(struct image_header, digest)) !=
+	    h->head_sum)
+		return IMAGE_WRONG_SUM;
+	if (!image_parts_ok(h) || !image_indices_ok(h))
+		return IMAGE_OUT_OF_BOUNDS;
+	for (uint32_t i = 0; i < h->part[IMAGE_PROGRAMS].count; i++) {
+		const struct image_program *p = image_program(h, i);
+		uint32_t code = h->part[IMAGE_CODE].count;
+
+		if (p->count - 1 >= IMAGE_CODE_MAX || p->first > code || p->count > code - p->first)
+			return IMAGE_OUT_OF_BOUNDS;
+	}
+	/* a stage has both of exact and exec, or no program: anything between could run free */
+	for (uint32_t i = 0; i < h->part[IMAGE_STAGES].count; i++) {
+		const struct image_stage *s = image_stage(h, i);
+
+		if ((s->exact == IMAGE_NONE) != (s->exec == IMAGE_NONE) ||
+		    (s->exact == IMAGE_NONE && s->outer != IMAGE_NONE))
+			return IMAGE_OUT_OF_BOUNDS;
+	}
+	return IMAGE_GOOD;
+}
+
+/* A program's instructions, or NULL if their sum is wrong. */
+static inline const struct sock_filter *image_code(
+    const struct image_header *h, const struct image_program *p)
+{
+	const struct sock_filter *code = (const struct sock_filter *)image_part(h, IMAGE_CODE) +
+	    p->first;
+
+	return image_sum(code, p->count * sizeof *code) == p->sum ? code : NULL;
+}
+
+/* A bracket expression of a shell pattern; *next is what follows. An unclosed one is a plain '['.
+ */
+static inline bool image_bracket(const char *p, unsigned char c, const char **next)
+{
+	const char *start = p;
+	bool negated = *p == '!' || *p == '^', found = false;
+
+	for (p += negated; *p != '\0' && (*p != ']' || p == start + negated); p++) {
+		unsigned char low = (unsigned char)*p, high = low;
+
+		if (p[1] == '-' && p[2] != '\0' && p[2] != ']') {
+			high = (unsigned char)p[2];
+			p += 2;
+		}
+		found |= low <= c && c <= high;
+	}
+	if (*p == '\0') {
+		*next = start;
+		return c == '[';
+	}
+	*next = p + 1;
+	return found != negated;
+}
+
+/* fnmatch(3) without flags or locale: * ? [a-z] [!a-z] and \ before a literal character. */
+static inline bool image_match(const char *pattern, const char *text)
+{
+	const char *star = NULL, *again = NULL;
+
+	for (;;) {
+		const char *next = pattern + 1;
+		bool same;
+
+		if (*pattern == '*') {
+			star = ++pattern;
+			again = text;
+			continue;
+		}
+		if (*text == '\0')
+			return *pattern == '\0';
+		if (*pattern == '?')
+			same = true;
+		else if (*pattern == '[')
+			same = image_bracket(pattern + 1, (unsigned char)*text, &next);
+		else {
+			if (*pattern == '\\' && pattern[1] != '\0')
+				next = ++pattern + 1;
+			same = *pattern == *text && *pattern != '\0';
+		}
+		if (same) {
+			pattern = next;
+			text++;
+		} else if (star != NULL) {
+			pattern = star;
+			text = ++again;
+		} else
+			return false;
+	}
+}
+
+/* The stage of that name: the first whose pattern matches. IMAGE_NONE: none does. */
+static inline uint32_t image_find(const struct image_header *h, const char *name)
+{
+	const struct image_pattern *pattern = image_part(h, IMAGE_PATTERNS);
+	size_t length = raw_length(name);
+
+	if (length == 0 || length > IMAGE_NAME_MAX)
+		return IMAGE_NONE;
+	for (uint32_t i = 0; i < h->part[IMAGE_PATTERNS].count; i++)
+		if (image_match(image_string(h, pattern[i].text), name))
+			return pattern[i].stage;
+	return IMAGE_NONE;
+}
+
+/*
+ * The stage that the environment names, by the first variable of stage_env that is set. *name is
+ * that variable's value, or NULL if none is. A value given twice is no name: who reads which one is
+ * anybody's guess.
+ */
+static inline uint32_t image_pick(const struct image_header *h, char **env, const char **name)
+{
+	const uint32_t *variable = image_part(h, IMAGE_VARIABLES);
+
+	*name = NULL;
+	for (uint32_t i = 0; i < h->part[IMAGE_VARIABLES].count; i++) {
+		unsigned count;
+
+		*name = raw_env(env, image_string(h, variable[i]), &count);
+		if (count == 0)
+			continue;
+
+		uint32_t stage = count == 1 ? image_find(h, *name) : IMAGE_NONE;
+
+		return stage == IMAGE_NONE ? h->unknown_stage : stage;
+	}
+	return h->no_stage;
+}
+
+/* Are the files that the policy was made from as they were? */
+static inline bool image_fresh(const struct image_header *h)
+{
+	const struct image_source *s = image_part(h, IMAGE_SOURCES);
+
+	for (uint32_t i = 0; i < h->part[IMAGE_SOURCES].count; i++, s++) {
+		struct raw_stat st;
+		long result = raw_statx(
+		    RAW_AT_FDCWD, image_string(h, s->path), RAW_AT_SYMLINK_NOFOLLOW, &st);
+
+		if (!s->present) {
+			if (result != -RAW_ENOENT)
+				return false;
+			continue;
+		}
+		if (result != 0 || st.dev_major != s->dev_major || st.dev_minor != s->dev_minor ||
+		    st.ino != s->ino || st.size != s->size || st.mtime.sec != s->mtime_sec ||
+		    st.mtime.nsec != s->mtime_nsec || st.ctime.sec != s->ctime_sec ||
+		    st.ctime.nsec != s->ctime_nsec)
+			return false;
+	}
+	return true;
+}
+
+#endif

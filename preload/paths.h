@@ -1,0 +1,28 @@
+/*
+ * paths.h: where things are installed. The Makefile gives the folders; no environment variable
+ * does.
+ */
+#ifndef STAGEFENCE_PATHS_H
+#define STAGEFENCE_PATHS_H
+
+#define PATH_CONF SYSCONFDIR "/stagefence/stagefence.conf"
+#define PATH_CONF_FOLDER SYSCONFDIR "/stagefence/conf.d"
+#define PATH_IMAGE_FOLDER CACHEDIR "/stagefence"
+#define PATH_IMAGE PATH_IMAGE_FOLDER "/policy.sfi"
+#define PATH_VENDOR DATADIR "/stagefence"
+#define PATH_WRAPPER BINDIR "/stagefence"
+#define PATH_COMPILER SBINDIR "/stagefencectl"
+#define PATH_SHIM LIBDIR "/stagefence/libstagefence.so"
+
+/* How an LD_PRELOAD entry is known to be ours, wherever it is installed. */
+#define PATH_SHIM_NAME "libstagefence.so"
+
+/* From the wrapper to the shim, in decimal: "DESCRIPTOR,STAGE" or "DESCRIPTOR". Gone before main.
+ */
+#define PATH_HANDOVER "STAGEFENCE_FENCE"
+
+/* From the shim to the wrapper, as its argv[0]: run the program argv[1] with the rest as its argv.
+ */
+#define PATH_AGAIN "(stagefence)"
+
+#endif

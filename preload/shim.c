@@ -1,0 +1,178 @@
+/*
+ * shim.c: libstagefence.so, the inner fence. Its constructor raises the stage's exact filter before
+ * main.
+ *
+ * Two ways lead here. Behind the wrapper, when a stage refuses something that the dynamic loader
+ * needs: the wrapper has raised the outer fence and hands over the image. In preload mode, with
+ * LD_PRELOAD in a runner's environment: the system's policy and the environment's stage. There,
+ * whatever is not plain sailing (no fresh image, an unknown stage, any trouble) is the wrapper's:
+ * the program is executed again under it, and the wrapper fences it or says why not. When the
+ * constructor returns the fence is up, or was not asked for.
+ *
+ * Freestanding: no NEEDED, no relocation but that of environ, so that it loads into glibc and musl
+ * alike.
+ */
+#include "environment.h"
+#include "fence.h"
+#include "image.h"
+#include "load.h"
+#include "paths.h"
+#include "raw.h"
+
+/* musl sets it before constructors run and passes them nothing; glibc passes envp and may not have
+ * set it yet. */
+extern char **environ __attribute__((weak));
+
+static _Noreturn void die(const char *why)
+{
+	raw_die(why, NULL, NULL, NULL, NULL);
+}
+
+/*
+ * Between seccomp(2) and main there is no system call but the question whether the fence is up, so
+ * the image and its descriptor go first; the instructions wait on the stack.
+ */
+static bool raise(const struct image_header *h, const struct image_program *from, int fd)
+{
+	struct sock_filter code[IMAGE_CODE_MAX];
+	struct image_program program;
+	const struct sock_filter *sound = image_code(h, from);
+
+	if (sound == NULL)
+		return false;
+	raw_copy(&program, from, sizeof program);
+	raw_copy(code, sound, program.count * sizeof *code);
+	raw_call3(__NR_munmap, (long)h, h->size, 0);
+	raw_close(fd);
+	/* a library before us may have started threads: they are fenced with us, or nothing runs */
+	return fence_raise(code, &program, SECCOMP_FILTER_FLAG_TSYNC) == NULL;
+}
+
+static uint32_t number(const char **text)
+{
+	uint32_t n = 0;
+
+	while (**text >= '0' && **text <= '9')
+		n = n * 10 + (uint32_t)(*(*text)++ - '0');
+	return n;
+}
+
+/*
+ * Behind the wrapper. "FD,STAGE": the stage's outer fence must be in force, as the kernel says, and
+ * the inner one follows. "FD": no fence is asked for, and the image itself says so. Nobody who can
+ * only write variables has a sealed image open at that number.
+ */
+static void take_over(const char *handover, char **env)
+{
+	static const char bad[] = PATH_HANDOVER " was not set by the wrapper: unset it";
+	struct raw_stat st;
+	const char *name;
+	enum image_fault fault;
+	int fd = (int)number(&handover);
+	const struct image_header *h = NULL;
+
+	if (load_sealed(fd) && raw_statx(fd, "", RAW_AT_EMPTY_PATH, &st) == 0)
+		h = load_map(fd, st.size, &fault);
+	if (h == NULL)
+		die(bad);
+	if (*handover == '\0') {
+		uint32_t picked = image_pick(h, env, &name);
+
+		if (picked == IMAGE_NONE ||
+		    (picked != IMAGE_PASS && image_stage(h, picked)->exact != IMAGE_NONE))
+			die(bad);
+		raw_call3(__NR_munmap, (long)h, h->size, 0);
+		raw_close(fd);
+		environment_leave(env, false);
+		return;
+	}
+	handover++;
+
+	uint32_t i = number(&handover);
+	const struct image_stage *s = image_stage(h, i);
+
+	if (i >= h->part[IMAGE_STAGES].count || s->outer == IMAGE_NONE ||
+	    !fence_ask(image_program(h, s->outer)->digest))
+		die(bad);
+	if (!raise(h, image_program(h, s->exact), fd))
+		die("the inner fence cannot be raised");
+	environment_leave(env, true);
+}
+
+/*
+ * Executes this program again under the wrapper, as "(stagefence) PROGRAM ARGV...". The kernel lays
+ * argv right below the environment: its count, argv, NULL, envp. musl gives a constructor nothing
+ * else to find it by.
+ */
+static _Noreturn void run_wrapper(char **env)
+{
+	enum { AHEAD = 2 };
+	char program[TRUST_PATH_MAX];
+	long argc = 0,
+	     n = raw_call6(__NR_readlinkat, RAW_AT_FDCWD, (long)"/proc/self/exe", (long)program,
+		 sizeof program - 1, 0, 0);
+
+	while ((long)env[-2 - argc] != argc)
+		argc++;
+
+	size_t size = (size_t)(argc + 1) * sizeof *env;
+	char **argv = raw_map(size + AHEAD * sizeof *env, RAW_PROT_READ | RAW_PROT_WRITE,
+	    RAW_MAP_PRIVATE | RAW_MAP_ANONYMOUS, -1);
+
+	if (n > 0 && argv != NULL) {
+		program[n] = '\0';
+		argv[0] = (char *)PATH_AGAIN;
+		argv[1] = program;
+		raw_copy(argv + AHEAD, env - 1 - argc, size);
+		raw_call3(__NR_execve, (long)PATH_WRAPPER, (long)argv, (long)env);
+	}
+	die("cannot run " PATH_WRAPPER " (is it installed, and /proc mounted?)");
+}
+
+/* Preload mode. */
+static void raise_stage(char **env)
+{
+	struct load_refusal no;
+	const char *name;
+	const struct image_header *h = load_system(0, &no);
+	uint32_t i = h == NULL ? IMAGE_NONE : image_pick(h, env, &name);
+
+	if (i == IMAGE_NONE)
+		run_wrapper(env);
+	if (i == IMAGE_PASS)
+		goto pass;
+
+	const struct image_stage *s = image_stage(h, i);
+
+	if (s->exact == IMAGE_NONE)
+		goto pass;
+	if (fence_ask(image_program(h, s->exact)->digest))
+		raw_call3(__NR_munmap, (long)h, h->size, 0);
+	else if (((s->flags & STAGE_NO_NEW_PRIVS) &&
+		     raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ||
+	    !raise(h, image_program(h, s->exact), -1))
+		run_wrapper(env);
+	environment_leave(env, true);
+	return;
+pass:
+	/* no fence for this program; the shim stays in LD_PRELOAD, for a later one may be of a
+	 * stage */
+	raw_call3(__NR_munmap, (long)h, h->size, 0);
+}
+
+/* Named to the linker as DT_INIT: one segment fewer than a table of constructors would need. */
+void shim_init(int argc, char **argv, char **envp);
+
+void shim_init(int argc, char **argv, char **envp)
+{
+	char **env = &environ != NULL && environ != NULL ? environ : envp;
+	unsigned count;
+	const char *handover = raw_env(env, PATH_HANDOVER, &count);
+
+	(void)argc;
+	(void)argv;
+	if (handover != NULL)
+		take_over(handover, env);
+	else
+		raise_stage(env);
+}

@@ -1,0 +1,194 @@
+#include "bpf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool load_is_good(const struct sock_filter *f)
+{
+	return f->k < sizeof(struct seccomp_data) && f->k % 4 == 0;
+}
+
+static const char *check_one(const struct sock_filter *f, size_t behind)
+{
+	switch (f->code) {
+	case BPF_LD | BPF_W | BPF_ABS:
+		return load_is_good(f) ? NULL : "a load from outside of seccomp_data";
+	case BPF_LD | BPF_IMM:
+	case BPF_LDX | BPF_IMM:
+	case BPF_LD | BPF_W | BPF_LEN:
+	case BPF_LDX | BPF_W | BPF_LEN:
+	case BPF_MISC | BPF_TAX:
+	case BPF_MISC | BPF_TXA:
+	case BPF_RET | BPF_K:
+	case BPF_RET | BPF_A:
+	case BPF_ALU | BPF_ADD | BPF_K:
+	case BPF_ALU | BPF_ADD | BPF_X:
+	case BPF_ALU | BPF_SUB | BPF_K:
+	case BPF_ALU | BPF_SUB | BPF_X:
+	case BPF_ALU | BPF_MUL | BPF_K:
+	case BPF_ALU | BPF_MUL | BPF_X:
+	case BPF_ALU | BPF_DIV | BPF_X:
+	case BPF_ALU | BPF_AND | BPF_K:
+	case BPF_ALU | BPF_AND | BPF_X:
+	case BPF_ALU | BPF_OR | BPF_K:
+	case BPF_ALU | BPF_OR | BPF_X:
+	case BPF_ALU | BPF_XOR | BPF_K:
+	case BPF_ALU | BPF_XOR | BPF_X:
+	case BPF_ALU | BPF_LSH | BPF_X:
+	case BPF_ALU | BPF_RSH | BPF_X:
+	case BPF_ALU | BPF_NEG: return NULL;
+	case BPF_ALU | BPF_DIV | BPF_K: return f->k != 0 ? NULL : "a division by zero";
+	case BPF_ALU | BPF_LSH | BPF_K:
+	case BPF_ALU | BPF_RSH | BPF_K: return f->k < 32 ? NULL : "a shift by more than 31";
+	case BPF_LD | BPF_MEM:
+	case BPF_LDX | BPF_MEM:
+	case BPF_ST:
+	case BPF_STX: return f->k < BPF_MEMWORDS ? NULL : "a scratch word that does not exist";
+	case BPF_JMP | BPF_JA: return f->k < behind ? NULL : "a jump out of the program";
+	case BPF_JMP | BPF_JEQ | BPF_K:
+	case BPF_JMP | BPF_JEQ | BPF_X:
+	case BPF_JMP | BPF_JGT | BPF_K:
+	case BPF_JMP | BPF_JGT | BPF_X:
+	case BPF_JMP | BPF_JGE | BPF_K:
+	case BPF_JMP | BPF_JGE | BPF_X:
+	case BPF_JMP | BPF_JSET | BPF_K:
+	case BPF_JMP | BPF_JSET | BPF_X:
+		return f->jt < behind && f->jf < behind ? NULL : "a jump out of the program";
+	default: return "an instruction that seccomp does not take";
+	}
+}
+
+/*
+ * Scratch words must be stored on every path before they are loaded (check_load_and_stores in
+ * net/core/filter.c): each instruction's set of valid words is the intersection over the jumps that
+ * lead to it.
+ */
+static bool stores_before_loads(const struct sock_filter *code, size_t count)
+{
+	uint16_t *valid = malloc(count * sizeof *valid), now = 0;
+	bool good = valid != NULL;
+
+	for (size_t i = 0; good && i < count; i++)
+		valid[i] = 0xffff;
+	for (size_t i = 0; good && i < count; i++) {
+		const struct sock_filter *f = &code[i];
+
+		now &= valid[i];
+		switch (f->code) {
+		case BPF_ST:
+		case BPF_STX: now |= (uint16_t)(1 << f->k); break;
+		case BPF_LD | BPF_MEM:
+		case BPF_LDX | BPF_MEM: good = now & 1 << f->k; break;
+		case BPF_JMP | BPF_JA:
+			valid[i + 1 + f->k] &= now;
+			now = 0xffff;
+			break;
+		default:
+			if (BPF_CLASS(f->code) == BPF_JMP) {
+				valid[i + 1 + f->jt] &= now;
+				valid[i + 1 + f->jf] &= now;
+				now = 0xffff;
+			}
+		}
+	}
+	free(valid);
+	return good;
+}
+
+const char *bpf_check(const struct sock_filter *code, size_t count)
+{
+	if (count == 0 || count > BPF_MAXINSNS)
+		return "more than 4096 instructions, or none";
+	for (size_t i = 0; i < count; i++) {
+		const char *wrong = check_one(&code[i], count - i - 1);
+
+		if (wrong != NULL)
+			return wrong;
+	}
+	if (BPF_CLASS(code[count - 1].code) != BPF_RET)
+		return "no return at the end";
+	return stores_before_loads(code, count)
+	    ? NULL
+	    : "a scratch word that is read before it is written";
+}
+
+static uint32_t load(const struct seccomp_data *data, uint32_t at)
+{
+	uint32_t word;
+
+	memcpy(&word, (const char *)data + at, sizeof word);
+	return word;
+}
+
+static uint32_t compute(uint16_t op, uint32_t a, uint32_t b)
+{
+	switch (op) {
+	case BPF_ADD: return a + b;
+	case BPF_SUB: return a - b;
+	case BPF_MUL: return a * b;
+	case BPF_DIV: return b != 0 ? a / b : 0;
+	case BPF_AND: return a & b;
+	case BPF_OR: return a | b;
+	case BPF_XOR: return a ^ b;
+	case BPF_LSH: return a << (b & 31);
+	case BPF_RSH: return a >> (b & 31);
+	default: return -a; /* BPF_NEG; bpf_check() let nothing else in */
+	}
+}
+
+static bool jumps(uint16_t op, uint32_t a, uint32_t b)
+{
+	switch (op) {
+	case BPF_JEQ: return a == b;
+	case BPF_JGT: return a > b;
+	case BPF_JGE: return a >= b;
+	default: return (a & b) != 0; /* BPF_JSET */
+	}
+}
+
+struct bpf_result bpf_run(
+    const struct sock_filter *code, size_t count, const struct seccomp_data *data)
+{
+	struct bpf_result result = { .action = SECCOMP_RET_KILL_PROCESS };
+	uint32_t a = 0, x = 0, scratch[BPF_MEMWORDS] = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		const struct sock_filter *f = &code[i];
+		uint32_t operand = BPF_SRC(f->code) == BPF_X ? x : f->k;
+
+		result.steps++;
+		switch (BPF_CLASS(f->code)) {
+		case BPF_LD:
+		case BPF_LDX: {
+			uint32_t value = f->k;
+
+			if (BPF_MODE(f->code) == BPF_MEM)
+				value = scratch[f->k];
+			else if (BPF_MODE(f->code) == BPF_LEN)
+				value = sizeof *data;
+			else if (BPF_MODE(f->code) == BPF_ABS) {
+				value = load(data, f->k);
+				if (f->k > offsetof(struct seccomp_data, arch))
+					result.looked_at_arguments = true;
+			}
+			*(BPF_CLASS(f->code) == BPF_LD ? &a : &x) = value;
+			break;
+		}
+		case BPF_ST: scratch[f->k] = a; break;
+		case BPF_STX: scratch[f->k] = x; break;
+		case BPF_ALU: a = compute(BPF_OP(f->code), a, operand); break;
+		case BPF_JMP:
+			if (BPF_OP(f->code) == BPF_JA)
+				i += f->k;
+			else
+				i += jumps(BPF_OP(f->code), a, operand) ? f->jt : f->jf;
+			break;
+		case BPF_RET: result.action = BPF_RVAL(f->code) == BPF_A ? a : f->k; return result;
+		default:
+			*(BPF_MISCOP(f->code) == BPF_TAX ? &x : &a) = BPF_MISCOP(f->code) == BPF_TAX
+			    ? a
+			    : x;
+		}
+	}
+	return result;
+}

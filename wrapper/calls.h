@@ -1,0 +1,46 @@
+/*
+ * Names, numbers, ages and argument widths of system calls, on every ABI that a filter may meet.
+ * Only facts about Linux: no policy, no libseccomp, no system call, nothing written anywhere.
+ */
+#ifndef CALLS_H
+#define CALLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum abi { ABI_X86_64, ABI_X32, ABI_I386, ABI_AARCH64, ABI_COUNT };
+
+enum { KERNEL_SHIFT = 8 };
+
+/* Kernel versions as one number that sorts: the third part of 2.6.x is not kept. */
+static inline uint16_t kernel_version(unsigned major, unsigned minor)
+{
+	return (uint16_t)(major << KERNEL_SHIFT | minor);
+}
+
+struct call {
+	const char *name;
+	uint16_t since;        /* kernel_version() that first had it */
+	int32_t nr[ABI_COUNT]; /* as in seccomp_data.nr; -1: not on this ABI */
+	char widths[7];        /* one of "ilp" for each argument, see calls.def */
+};
+
+const struct call *call_named(const char *name);             /* NULL: unknown */
+const struct call *call_numbered(enum abi abi, uint32_t nr); /* NULL: no call has it */
+
+/* All calls in the order of their names; NULL from call_count() on. */
+size_t call_count(void);
+const struct call *call_at(size_t i);
+
+/* Whether the kernel looks at only 32 bits of this argument, so that a rule must do the same. */
+bool call_arg_is_word(const struct call *c, enum abi abi, unsigned arg);
+
+/* AUDIT_ARCH_* as in seccomp_data.arch; x86_64 and x32 share one, the number's bit 30 is x32. */
+uint32_t abi_audit_arch(enum abi abi);
+
+const char *abi_name(enum abi abi);
+bool abi_named(const char *name, enum abi *abi); /* our names, and OCI's SCMP_ARCH_* */
+enum abi abi_native(void);
+
+#endif

@@ -1,0 +1,239 @@
+#include "compile.h"
+
+#include <string.h>
+
+#include "../preload/fence.h"
+#include "calls.h"
+#include "conf.h"
+#include "filter.h"
+#include "image.h"
+#include "loader.h"
+#include "mem.h"
+#include "policy.h"
+#include "say.h"
+#include "sha256.h"
+#include "verify.h"
+
+struct compile {
+	const struct policy *policy;
+	struct arena *arena;
+	struct image_builder image;
+	bool good;
+};
+
+/* What a program is known by: the stage's name, what the program is for, and its instructions. */
+static void digest_of(
+    const struct stage *s, const char *kind, const struct program *body, uint32_t digest[8])
+{
+	struct sha256 sum;
+	unsigned char bytes[SHA256_SIZE];
+
+	sha256_start(&sum);
+	sha256_text(&sum, "stagefence fence 1");
+	sha256_text(&sum, kind);
+	sha256_text(&sum, s->own.name);
+	sha256_word(&sum, s->no_new_privs);
+	sha256_add(&sum, body->code, body->count * sizeof *body->code);
+	sha256_end(&sum, bytes);
+	memcpy(digest, bytes, sizeof bytes);
+}
+
+/* The body behind its prologue, judged, and into the image. */
+static uint32_t add_program(
+    struct compile *c, const struct stage *s, const struct program *body, bool loader, bool cookie)
+{
+	struct sock_filter code[BPF_MAXINSNS];
+	struct image_program p = { .first = c->image.part[IMAGE_CODE].count, .cookie = cookie };
+
+	digest_of(s, loader ? "outer" : "exact", body, p.digest);
+	p.count = fence_prologue(code, p.digest, cookie);
+	memcpy(code + p.count, body->code, body->count * sizeof *code);
+	p.count += (uint32_t)body->count;
+	if (!verify_program(c->policy, s, loader, cookie, code, p.count)) {
+		c->good = false;
+		return IMAGE_NONE;
+	}
+	p.sum = image_sum(code, p.count * sizeof *code);
+	for (uint32_t i = 0; i < p.count; i++)
+		image_add(&c->image, IMAGE_CODE, &code[i]);
+	return image_add(&c->image, IMAGE_PROGRAMS, &p);
+}
+
+/* A stage that refuses nothing and has no floor needs no fence. */
+static bool has_fence(const struct compile *c, const struct stage *s)
+{
+	return !s->disabled || c->policy->floor != NULL;
+}
+
+static void add_programs(struct compile *c, const struct stage *s, struct image_stage *out)
+{
+	struct program body;
+	bool may_exec = loader_may_exec(c->policy, s, c->arena);
+	const struct call *lacks = loader_lacks(c->policy, s);
+
+	out->exact = out->exec = out->outer = IMAGE_NONE;
+	if (!has_fence(c, s))
+		return;
+	if (lacks != NULL && !s->no_new_privs) {
+		say_at(s->own.origin.file, s->own.origin.line,
+		    "stage %s refuses %s, which the dynamic loader needs; that "
+		    "takes two fences, and no_new_privs = true",
+		    s->own.name, lacks->name);
+		c->good = false;
+		return;
+	}
+	if (!filter_build(c->policy, s, false, c->arena, &body)) {
+		c->good = false;
+		return;
+	}
+	out->exact = add_program(c, s, &body, false, false);
+	out->exec = may_exec ? out->exact : add_program(c, s, &body, false, true);
+	if (lacks == NULL)
+		return;
+	if (!filter_build(c->policy, s, true, c->arena, &body))
+		c->good = false;
+	else
+		out->outer = add_program(c, s, &body, true, !may_exec);
+}
+
+/* What explains a refusal later: the decision lists, in order. Calls that just take the default
+ * share one line. */
+static void add_rules(
+    struct compile *c, const struct stage *s, uint32_t stage, const struct call *call)
+{
+	struct clause *list;
+	size_t count = policy_list(c->policy, s, call, c->arena, &list);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct rule *r = list[i].decision.rule;
+		struct image_rule out = { .stage = stage,
+			.action = list[i].decision.action,
+			.call = call == NULL ? -1 : call->nr[abi_native()],
+			.line = r != NULL ? (uint32_t)r->origin.line : 0,
+			.file = image_add_text(
+			    &c->image, IMAGE_NOTES, r != NULL ? r->origin.file : ""),
+			.condition_first = c->image.part[IMAGE_CONDITIONS].count,
+			.condition_count = (uint32_t)list[i].condition_count };
+
+		if (call != NULL && count == 1 && (r == NULL || r->call == NULL))
+			return;
+		for (size_t k = 0; k < list[i].condition_count; k++) {
+			const struct condition *have = &list[i].conditions[k];
+			struct image_condition condition = { have->arg, have->op, have->mask,
+				have->value };
+
+			image_add(&c->image, IMAGE_CONDITIONS, &condition);
+		}
+		image_add(&c->image, IMAGE_RULES, &out);
+	}
+}
+
+/* The image's index of a stage; profiles have none. */
+static uint32_t index_of(const struct policy *p, const struct stage *wanted)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < p->stage_count; i++) {
+		if (p->stages[i] == wanted)
+			return n;
+		n += !p->stages[i]->is_profile;
+	}
+	return IMAGE_NONE;
+}
+
+static void add_stage(struct compile *c, const struct stage *s)
+{
+	struct image_stage out = { .name = image_add_text(&c->image, IMAGE_STRINGS, s->own.name),
+		.flags = s->no_new_privs && has_fence(c, s) ? STAGE_NO_NEW_PRIVS : 0 };
+	uint32_t stage = index_of(c->policy, s);
+
+	add_programs(c, s, &out);
+	image_add(&c->image, IMAGE_STAGES, &out);
+	for (size_t i = 0; i < s->pattern_count; i++) {
+		struct image_pattern pattern = {
+			image_add_text(&c->image, IMAGE_STRINGS, s->patterns[i]), stage
+		};
+
+		image_add(&c->image, IMAGE_PATTERNS, &pattern);
+	}
+	for (size_t i = 0; i < call_count(); i++)
+		if (call_at(i)->nr[abi_native()] >= 0)
+			add_rules(c, s, stage, call_at(i));
+	add_rules(c, s, stage, NULL);
+}
+
+static void add_sources(struct compile *c, const struct sources *sources)
+{
+	for (size_t i = 0; i < sources->count; i++) {
+		const struct source *s = &sources->items[i];
+		struct image_source out = { .path = image_add_text(
+						&c->image, IMAGE_STRINGS, s->path),
+			.present = s->present,
+			.dev_major = s->st.dev_major,
+			.dev_minor = s->st.dev_minor,
+			.ino = s->st.ino,
+			.size = s->st.size,
+			.mtime_sec = s->st.mtime.sec,
+			.mtime_nsec = s->st.mtime.nsec,
+			.ctime_sec = s->st.ctime.sec,
+			.ctime_nsec = s->st.ctime.nsec };
+
+		image_add(&c->image, IMAGE_SOURCES, &out);
+	}
+}
+
+/* What a site pins: what the policy means, not which files it came from or when. */
+static void policy_digest(const struct compile *c, uint8_t digest[SHA256_SIZE])
+{
+	const struct policy *p = c->policy;
+	struct sha256 sum;
+
+	sha256_start(&sum);
+	sha256_text(&sum, "stagefence policy 1");
+	for (size_t i = 0; i < p->variable_count; i++)
+		sha256_text(&sum, p->variables[i]);
+	sha256_word(&sum, c->image.no_stage);
+	sha256_word(&sum, c->image.unknown_stage);
+	for (size_t i = 0; i < p->stage_count; i++) {
+		if (p->stages[i]->is_profile)
+			continue;
+		sha256_text(&sum, p->stages[i]->own.name);
+		sha256_word(&sum, (uint32_t)p->stages[i]->pattern_count);
+		for (size_t k = 0; k < p->stages[i]->pattern_count; k++)
+			sha256_text(&sum, p->stages[i]->patterns[k]);
+	}
+	for (uint32_t i = 0; i < c->image.part[IMAGE_STAGES].count; i++)
+		sha256_add(&sum,
+		    (const struct image_stage *)(const void *)c->image.part[IMAGE_STAGES].data + i,
+		    sizeof(struct image_stage));
+	for (uint32_t i = 0; i < c->image.part[IMAGE_PROGRAMS].count; i++)
+		sha256_add(&sum,
+		    ((const struct image_program *)(const void *)c->image.part[IMAGE_PROGRAMS]
+			    .data)[i]
+			.digest,
+		    SHA256_SIZE);
+	sha256_end(&sum, digest);
+}
+
+const void *compile_policy(
+    const struct policy *p, const struct sources *sources, struct arena *a, size_t *size)
+{
+	struct compile c = { .policy = p, .arena = a, .image = { .arena = a }, .good = true };
+	uint8_t digest[SHA256_SIZE];
+
+	for (size_t i = 0; i < p->stage_count; i++)
+		if (!p->stages[i]->is_profile)
+			add_stage(&c, p->stages[i]);
+	for (size_t i = 0; i < p->variable_count; i++) {
+		uint32_t at = image_add_text(&c.image, IMAGE_STRINGS, p->variables[i]);
+
+		image_add(&c.image, IMAGE_VARIABLES, &at);
+	}
+	add_sources(&c, sources);
+	if (!c.good)
+		return NULL;
+	c.image.no_stage = p->no_stage_passes ? IMAGE_PASS : index_of(p, p->no_stage);
+	c.image.unknown_stage = index_of(p, p->unknown_stage);
+	policy_digest(&c, digest);
+	return image_finish(&c.image, digest, size);
+}

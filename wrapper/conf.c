@@ -1,0 +1,1110 @@
+#include "conf.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <libconfig.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../preload/image.h"
+#include "../preload/paths.h"
+#include "../preload/trust.h"
+#include "calls.h"
+#include "consts.h"
+#include "mem.h"
+#include "policy.h"
+#include "say.h"
+#include "scan.h"
+
+enum {
+	ARGUMENTS = 6,
+	GROUP_DEPTH_MAX = 16,
+	RULES_MAX = 200000, /* one call each */
+	BASES_MAX = 64
+};
+
+struct file {
+	const char *path;
+	config_t config;
+	bool vendor; /* ours: groups and profiles only */
+};
+
+struct group {
+	const char *name;
+	struct origin origin;
+	const config_setting_t *members;
+	const char *file;
+	bool open; /* being expanded: to meet it again is a cycle */
+};
+
+struct reader {
+	struct arena *arena;
+	struct policy *policy;
+	struct sources *sources;
+	unsigned trust;
+	const char *folder; /* the current one */
+	struct file *files;
+	size_t file_count;
+	struct group *groups;
+	size_t group_count;
+	size_t rule_count;
+	const char *file; /* the one that is being read */
+};
+
+/* ---- where and what ---- */
+
+static struct origin origin(const struct reader *r, const config_setting_t *s)
+{
+	return (struct origin){ r->file, (int)config_setting_source_line(s) };
+}
+
+#define SAY(r, s, ...) say_at((r)->file, (int)config_setting_source_line(s), __VA_ARGS__)
+
+/* What a setting is called in a message; list entries have no name of their own. */
+static const char *name_of(const config_setting_t *s)
+{
+	const char *name = config_setting_name(s);
+
+	return name != NULL ? name : "an entry";
+}
+
+static bool is_list(const config_setting_t *s)
+{
+	return config_setting_type(s) == CONFIG_TYPE_LIST ||
+	    config_setting_type(s) == CONFIG_TYPE_ARRAY;
+}
+
+/* A string, or NULL once it has been said that this is none. */
+static const char *read_string(struct reader *r, const config_setting_t *s)
+{
+	const char *text = config_setting_type(s) == CONFIG_TYPE_STRING
+	    ? config_setting_get_string(s)
+	    : NULL;
+
+	if (text == NULL)
+		SAY(r, s, "%s must be a string in quotes", name_of(s));
+	return text == NULL ? NULL : arena_text(r->arena, text, strlen(text));
+}
+
+static bool read_bool(struct reader *r, const config_setting_t *s, bool *value)
+{
+	if (config_setting_type(s) != CONFIG_TYPE_BOOL) {
+		SAY(r, s, "%s must be true or false", name_of(s));
+		return false;
+	}
+	*value = config_setting_get_bool(s) != 0;
+	return true;
+}
+
+/* A string or a small number, as text: libconfig's versions disagree on any larger one. */
+static const char *read_value(struct reader *r, const config_setting_t *s)
+{
+	if (config_setting_type(s) == CONFIG_TYPE_INT)
+		return arena_format(r->arena, "%d", config_setting_get_int(s));
+	if (config_setting_type(s) == CONFIG_TYPE_STRING)
+		return read_string(r, s);
+	SAY(r, s, "%s must be a string such as \"0x10\", or a number", name_of(s));
+	return NULL;
+}
+
+/* The i-th string of a list of strings, or of a string that stands for a list of one. */
+static size_t string_count(struct reader *r, const config_setting_t *s)
+{
+	if (config_setting_type(s) == CONFIG_TYPE_STRING)
+		return 1;
+	if (is_list(s))
+		return (size_t)config_setting_length(s);
+	SAY(r, s, "%s must be a list of strings", name_of(s));
+	return 0;
+}
+
+static const char *string_at(struct reader *r, const config_setting_t *s, size_t i)
+{
+	return read_string(r, is_list(s) ? config_setting_get_elem(s, (unsigned)i) : s);
+}
+
+/* Every key of a group must be one of words, which ends in NULL. */
+static bool check_keys(
+    struct reader *r, const config_setting_t *s, const char *what, const char *const *words)
+{
+	bool good = true;
+
+	if (config_setting_type(s) != CONFIG_TYPE_GROUP) {
+		SAY(r, s, "%s must be in braces: { key = value; ... }", what);
+		return false;
+	}
+	for (int i = 0; i < config_setting_length(s); i++) {
+		const config_setting_t *key = config_setting_get_elem(s, (unsigned)i);
+		const char *const *word = words;
+
+		while (*word != NULL && strcmp(*word, config_setting_name(key)) != 0)
+			word++;
+		if (*word != NULL)
+			continue;
+		SAY(r, key, "%s has no key %s", what, config_setting_name(key));
+		good = false;
+	}
+	return good;
+}
+
+static config_setting_t *member(const config_setting_t *s, const char *name)
+{
+	return config_setting_get_member(s, name);
+}
+
+/* ---- files ---- */
+
+static void add_source(struct reader *r, const char *path, const struct raw_stat *st)
+{
+	struct source *s;
+
+	r->sources->items = arena_grow(r->arena, r->sources->items, r->sources->count, sizeof *s);
+	s = &r->sources->items[r->sources->count++];
+	s->path = path;
+	s->present = st != NULL;
+	if (st != NULL)
+		s->st = *st;
+}
+
+static void say_untrusted(const char *path, const struct trust_refusal *no)
+{
+	if (no->fault == TRUST_ERROR)
+		say_at(path, 0, "%s: %s", no->name, strerror((int)no->error));
+	else
+		say_at(path, 0, "%s %s", no->name, trust_text(no->fault));
+}
+
+/*
+ * Opened, and recorded as it was then. A file that was changed just now could be changed once more
+ * within the same tick of the file system's clock, and the image would look fresh: so that tick is
+ * waited for.
+ */
+static int open_source(struct reader *r, const char *name, unsigned flags, bool may_be_absent)
+{
+	static const struct timespec tick = { 0, 20000000 };
+	struct raw_stat st;
+	struct trust_refusal no;
+	struct timespec now;
+	const char *path = name[0] == '/' ? name : arena_format(r->arena, "%s/%s", r->folder, name);
+	int fd = trust_open(path, r->trust | flags, &st, &no);
+
+	if (fd < 0 && may_be_absent && no.fault == TRUST_ERROR && no.error == ENOENT) {
+		add_source(r, path, NULL);
+		return -1;
+	}
+	if (fd < 0) {
+		say_untrusted(name, &no);
+		return -1;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (now.tv_sec - st.ctime.sec <= 1) {
+		nanosleep(&tick, NULL);
+		raw_statx(fd, "", RAW_AT_EMPTY_PATH, &st);
+	}
+	add_source(r, path, &st);
+	return fd;
+}
+
+static char *read_all(struct reader *r, int fd, const char *path, size_t *size)
+{
+	char *text = arena_get(r->arena, SCAN_SIZE_MAX + 2);
+	ssize_t n;
+
+	*size = 0;
+	while ((n = read(fd, text + *size, SCAN_SIZE_MAX + 1 - *size)) > 0)
+		*size += (size_t)n;
+	if (n < 0) {
+		say_at(path, 0, "%s", strerror(errno));
+		return NULL;
+	}
+	text[*size] = '\0';
+	return text;
+}
+
+static void read_file(struct reader *r, const char *path, bool vendor, bool may_be_absent)
+{
+	int fd = open_source(r, path, 0, may_be_absent);
+	struct file *f;
+	size_t size;
+	char *text;
+
+	if (fd < 0)
+		return;
+	text = read_all(r, fd, path, &size);
+	close(fd);
+	if (text == NULL || !scan_text(path, text, size))
+		return;
+	r->files = arena_grow(r->arena, r->files, r->file_count, sizeof *r->files);
+	f = &r->files[r->file_count];
+	f->path = path;
+	f->vendor = vendor;
+	config_init(&f->config);
+	if (!config_read_string(&f->config, text)) {
+		say_at(path, config_error_line(&f->config), "%s", config_error_text(&f->config));
+		config_destroy(&f->config);
+		return;
+	}
+	r->file_count++;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Every *.conf of a folder, in the order of their names; backups of editors and packagers end
+ * otherwise. */
+static void read_folder(struct reader *r, const char *path, bool vendor)
+{
+	static const char ending[] = ".conf";
+	const char **names = NULL;
+	size_t count = 0;
+	int fd = open_source(r, path, TRUST_FOLDER, true);
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+
+	if (folder == NULL) {
+		if (fd >= 0) {
+			say_at(path, 0, "%s", strerror(errno));
+			close(fd);
+		}
+		return;
+	}
+	for (const struct dirent *e; (e = readdir(folder)) != NULL;) {
+		size_t n = strlen(e->d_name);
+
+		if (e->d_name[0] == '.' || n < sizeof ending ||
+		    strcmp(e->d_name + n + 1 - sizeof ending, ending) != 0)
+			continue;
+		names = arena_grow(r->arena, names, count, sizeof *names);
+		names[count++] = arena_format(r->arena, "%s/%s", path, e->d_name);
+	}
+	closedir(folder);
+	if (count > 0)
+		qsort(names, count, sizeof *names, compare_names);
+	for (size_t i = 0; i < count; i++)
+		read_file(r, names[i], vendor, false);
+}
+
+/* ---- groups of calls ---- */
+
+static const struct group *find_group(const struct reader *r, const char *name)
+{
+	for (size_t i = 0; i < r->group_count; i++)
+		if (strcmp(r->groups[i].name, name) == 0)
+			return &r->groups[i];
+	return NULL;
+}
+
+static void read_group(struct reader *r, const config_setting_t *s)
+{
+	static const char *const keys[] = { "name", "about", "calls", NULL };
+	const config_setting_t *name, *calls;
+	const struct group *other;
+	struct group *g;
+	const char *text;
+
+	if (!check_keys(r, s, "a group", keys))
+		return;
+	name = member(s, "name");
+	calls = member(s, "calls");
+	text = name == NULL ? NULL : read_string(r, name);
+	if (name != NULL && text == NULL)
+		return;
+	if (text == NULL || text[0] != '@' || text[1] == '\0' || calls == NULL) {
+		SAY(r, s, "a group needs a name that begins with @, and calls");
+		return;
+	}
+	other = find_group(r, text);
+	if (other != NULL) {
+		SAY(r, s, "group %s is there already, at %s:%d", text, other->origin.file,
+		    other->origin.line);
+		return;
+	}
+	r->groups = arena_grow(r->arena, r->groups, r->group_count, sizeof *r->groups);
+	g = &r->groups[r->group_count++];
+	*g = (struct group){ text, origin(r, s), calls, r->file, false };
+}
+
+/* Calls without repeats, in the order of their first mention. */
+struct calls {
+	const struct call **items;
+	size_t count;
+	unsigned char *seen; /* by index into the table of calls */
+};
+
+static void add_call(struct reader *r, struct calls *calls, const struct call *call)
+{
+	size_t i = (size_t)(call - call_at(0));
+
+	if (calls->seen == NULL)
+		calls->seen = arena_get(r->arena, call_count());
+	if (calls->seen[i])
+		return;
+	calls->seen[i] = 1;
+	calls->items = arena_grow(r->arena, calls->items, calls->count, sizeof *calls->items);
+	calls->items[calls->count++] = call;
+}
+
+static void add_calls(
+    struct reader *r, struct calls *calls, const config_setting_t *s, unsigned depth);
+
+static void add_group(struct reader *r, struct calls *calls, const config_setting_t *s,
+    const char *name, unsigned depth)
+{
+	struct group *g = (struct group *)find_group(r, name);
+	const char *file = r->file;
+
+	if (g == NULL) {
+		SAY(r, s, "unknown group %s", name);
+		return;
+	}
+	if (g->open || depth >= GROUP_DEPTH_MAX) {
+		SAY(r, s, "group %s contains itself", name);
+		return;
+	}
+	g->open = true;
+	r->file = g->file;
+	add_calls(r, calls, g->members, depth + 1);
+	r->file = file;
+	g->open = false;
+}
+
+static void add_calls(
+    struct reader *r, struct calls *calls, const config_setting_t *s, unsigned depth)
+{
+	size_t count = string_count(r, s);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = string_at(r, s, i);
+		const config_setting_t *at = is_list(s) ? config_setting_get_elem(s, (unsigned)i)
+							: s;
+		const struct call *call;
+
+		if (name == NULL)
+			continue;
+		if (name[0] == '@') {
+			add_group(r, calls, at, name, depth);
+			continue;
+		}
+		call = call_named(name);
+		if (call != NULL)
+			add_call(r, calls, call);
+		else
+			SAY(r, at, "unknown system call %s", name);
+	}
+}
+
+/* ---- actions and conditions ---- */
+
+static const struct {
+	const char *word;
+	uint32_t action;
+} actions[] = {
+	{ "allow", SECCOMP_RET_ALLOW },
+	{ "log", SECCOMP_RET_LOG },
+	{ "errno", SECCOMP_RET_ERRNO },
+	{ "trap", SECCOMP_RET_TRAP },
+	{ "kill_thread", SECCOMP_RET_KILL_THREAD },
+	{ "kill_process", SECCOMP_RET_KILL_PROCESS },
+	{ "SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW },
+	{ "SCMP_ACT_LOG", SECCOMP_RET_LOG },
+	{ "SCMP_ACT_ERRNO", SECCOMP_RET_ERRNO },
+	{ "SCMP_ACT_TRAP", SECCOMP_RET_TRAP },
+	{ "SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD },
+	{ "SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL_THREAD },
+	{ "SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS },
+};
+
+static bool read_action(struct reader *r, const config_setting_t *s, uint32_t *action)
+{
+	const char *word = read_string(r, s);
+
+	if (word == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+		if (strcmp(word, actions[i].word) == 0) {
+			*action = actions[i].action;
+			return true;
+		}
+	SAY(r, s, "%s must be one of allow, log, errno, trap, kill_thread, kill_process",
+	    name_of(s));
+	return false;
+}
+
+/* An errno for those of the actions that return one; EPERM where none is named. */
+static bool read_errno(struct reader *r, const config_setting_t *s, unsigned *value)
+{
+	const char *text, *near;
+
+	*value = EPERM;
+	if (s == NULL)
+		return true;
+	text = read_value(r, s);
+	if (text == NULL)
+		return false;
+	if (const_errno(text, value))
+		return true;
+	near = const_errno_nearest(text);
+	SAY(r, s, "unknown errno %s (a name such as EPERM, or 1 to 4095)%s%s%s", text,
+	    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+	    near != NULL ? "?" : "");
+	return false;
+}
+
+static bool read_op(struct reader *r, const config_setting_t *s, enum condition_op *op)
+{
+	static const struct {
+		const char *word;
+		enum condition_op op;
+	} ops[] = {
+		{ "==", OP_EQ },
+		{ "!=", OP_NE },
+		{ "<", OP_LT },
+		{ "<=", OP_LE },
+		{ ">", OP_GT },
+		{ ">=", OP_GE },
+	};
+	const char *word = read_string(r, s);
+
+	if (word == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+		if (strcmp(word, ops[i].word) == 0) {
+			*op = ops[i].op;
+			return true;
+		}
+	SAY(r, s, "op must be one of == != < <= > >=");
+	return false;
+}
+
+static bool read_constant(struct reader *r, const config_setting_t *s, uint64_t *value)
+{
+	const char *text = read_value(r, s), *bad, *near;
+	size_t length;
+	char *word;
+
+	if (text == NULL)
+		return false;
+	if (const_read(text, abi_native() == ABI_AARCH64, value, &bad, &length))
+		return true;
+	word = arena_text(r->arena, bad, length);
+	near = const_nearest(word);
+	SAY(r, s, "%s: \"%s\" is neither a known constant nor a number%s%s%s", name_of(s), word,
+	    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+	    near != NULL ? "?" : "");
+	return false;
+}
+
+/* As it was written; what it means depends on the call's argument. */
+struct raw_condition {
+	const config_setting_t *at;
+	unsigned arg;
+	enum condition_op op;
+	bool masked;
+	uint64_t mask, value;
+};
+
+static bool read_condition(struct reader *r, const config_setting_t *s, struct raw_condition *c)
+{
+	static const char *const keys[] = { "arg", "op", "value", "mask", NULL };
+	const config_setting_t *arg, *op, *value, *mask;
+	bool good = check_keys(r, s, "a condition", keys);
+
+	*c = (struct raw_condition){ .at = s };
+	if (!good)
+		return false;
+	arg = member(s, "arg");
+	op = member(s, "op");
+	value = member(s, "value");
+	mask = member(s, "mask");
+	if (arg == NULL || op == NULL || value == NULL) {
+		SAY(r, s, "a condition needs arg, op and value");
+		return false;
+	}
+	if (config_setting_type(arg) != CONFIG_TYPE_INT || config_setting_get_int(arg) < 0 ||
+	    config_setting_get_int(arg) >= ARGUMENTS) {
+		SAY(r, arg, "arg must be a number from 0 (the first argument) to 5");
+		good = false;
+	} else
+		c->arg = (unsigned)config_setting_get_int(arg);
+	good = read_op(r, op, &c->op) && good;
+	good = read_constant(r, value, &c->value) && good;
+	c->masked = mask != NULL;
+	if (c->masked)
+		good = read_constant(r, mask, &c->mask) && good;
+	if (good && c->masked && c->op != OP_EQ && c->op != OP_NE) {
+		SAY(r, s, "a mask goes with == and != only");
+		good = false;
+	}
+	return good;
+}
+
+/* A number that fits 32 bits, or is negative in 64: both are what a policy writes for an int. */
+static bool narrow(uint64_t *value)
+{
+	const uint64_t low = UINT32_MAX;
+
+	if (*value > low && *value < ~(uint64_t)INT32_MAX)
+		return false;
+	*value &= low;
+	return true;
+}
+
+static bool fit_condition(
+    struct reader *r, const struct raw_condition *raw, const struct call *call, struct condition *c)
+{
+	size_t arguments = strlen(call->widths);
+	bool word;
+
+	*c = (struct condition){ raw->arg, raw->op, raw->masked ? raw->mask : ~(uint64_t)0,
+		raw->value };
+	if (raw->arg >= arguments) {
+		SAY(r, raw->at, "%s has %s%zu arguments: there is no arg %u", call->name,
+		    arguments > 0 ? "only " : "", arguments, raw->arg);
+		return false;
+	}
+	word = call_arg_is_word(call, abi_native(), raw->arg);
+	if (word && raw->masked && !narrow(&c->mask)) {
+		SAY(r, raw->at,
+		    "the mask has more than 32 bits, but the kernel looks at 32 of %s's arg %u",
+		    call->name, raw->arg);
+		return false;
+	}
+	if (word && !narrow(&c->value)) {
+		SAY(r, raw->at,
+		    "the value has more than 32 bits, but the kernel looks at 32 of %s's arg %u",
+		    call->name, raw->arg);
+		return false;
+	}
+	if (word)
+		c->mask &= UINT32_MAX;
+	if (c->mask == 0 || (c->value & ~c->mask) != 0) {
+		SAY(r, raw->at,
+		    c->mask == 0
+			? "a mask without bits"
+			: "the value has bits that the mask leaves out: they are never equal");
+		return false;
+	}
+	return true;
+}
+
+/* ---- rules ---- */
+
+static struct rule *new_rule(struct reader *r, struct level *level)
+{
+	if (++r->rule_count == RULES_MAX + 1)
+		say_at(r->file, 0, "more than %d rules", RULES_MAX);
+	if (r->rule_count > RULES_MAX)
+		return NULL;
+	level->rules = arena_grow(r->arena, level->rules, level->rule_count, sizeof *level->rules);
+	return &level->rules[level->rule_count++];
+}
+
+static void add_rules(struct reader *r, struct level *level, const struct calls *calls,
+    uint32_t action, const config_setting_t *at, const struct raw_condition *raw, size_t raw_count,
+    const char *comment)
+{
+	for (size_t i = 0; i < calls->count; i++) {
+		struct condition *conditions = arena_array(r->arena, raw_count, sizeof *conditions);
+		struct rule *rule;
+		bool good = true;
+
+		for (size_t c = 0; c < raw_count; c++)
+			good = fit_condition(r, &raw[c], calls->items[i], &conditions[c]) && good;
+		rule = good ? new_rule(r, level) : NULL;
+		if (rule != NULL)
+			*rule = (struct rule){ calls->items[i], action, conditions, raw_count,
+				origin(r, at), comment };
+	}
+}
+
+static void read_rule(struct reader *r, const config_setting_t *s, struct level *level)
+{
+	static const char *const keys[] = { "calls", "action", "errno", "args", "comment", NULL };
+	struct calls calls = { 0 };
+	const config_setting_t *args, *comment;
+	struct raw_condition *raw = NULL;
+	size_t raw_count = 0;
+	uint32_t action = SECCOMP_RET_ALLOW;
+	unsigned value;
+	bool good;
+
+	if (!check_keys(r, s, "a rule", keys))
+		return;
+	if (member(s, "calls") == NULL || member(s, "action") == NULL) {
+		SAY(r, s, "a rule needs calls and an action");
+		return;
+	}
+	add_calls(r, &calls, member(s, "calls"), 0);
+	good = read_action(r, member(s, "action"), &action);
+	good = read_errno(r, member(s, "errno"), &value) && good;
+	if (good && action == SECCOMP_RET_ERRNO)
+		action |= value;
+	else if (good && member(s, "errno") != NULL) {
+		SAY(r, member(s, "errno"), "errno goes with action = \"errno\" only");
+		good = false;
+	}
+	args = member(s, "args");
+	if (args != NULL && !is_list(args)) {
+		SAY(r, args,
+		    "args must be a list of conditions: ( { arg = 0; op = \"==\"; value = \"1\"; } "
+		    ")");
+		good = false;
+	} else if (args != NULL && config_setting_length(args) == 0) {
+		SAY(r, args, "args is empty: leave it out for a rule without conditions");
+		good = false;
+	} else if (args != NULL) {
+		raw_count = (size_t)config_setting_length(args);
+		raw = arena_array(r->arena, raw_count, sizeof *raw);
+		for (size_t i = 0; i < raw_count; i++)
+			good = read_condition(
+				   r, config_setting_get_elem(args, (unsigned)i), &raw[i]) &&
+			    good;
+	}
+	comment = member(s, "comment");
+	if (good)
+		add_rules(r, level, &calls, action, s, raw, raw_count,
+		    comment != NULL ? read_string(r, comment) : NULL);
+}
+
+static void add_list(
+    struct reader *r, struct level *level, const config_setting_t *s, uint32_t action)
+{
+	struct calls calls = { 0 };
+
+	if (s == NULL)
+		return;
+	add_calls(r, &calls, s, 0);
+	add_rules(r, level, &calls, action, s, NULL, 0, NULL);
+}
+
+static void set_fallback(
+    struct reader *r, struct level *level, const config_setting_t *s, uint32_t action)
+{
+	struct rule *rule = arena_get(r->arena, sizeof *rule);
+
+	*rule = (struct rule){ .action = action, .origin = origin(r, s) };
+	level->fallback = rule;
+}
+
+/* The action of a setting, with the errno that the stage names; or the one given where it is not
+ * set. */
+static uint32_t action_or(
+    struct reader *r, const config_setting_t *s, unsigned value, uint32_t otherwise)
+{
+	uint32_t action = otherwise;
+
+	if (s != NULL && read_action(r, s, &action) && action == SECCOMP_RET_ERRNO)
+		action |= value;
+	return action;
+}
+
+/* default_action, and Jacamar CI's short form: block_all, allow_calls, block_calls. */
+static void read_actions(struct reader *r, const config_setting_t *s, struct level *level)
+{
+	const config_setting_t *all = member(s, "block_all"),
+			       *fallback = member(s, "default_action");
+	const config_setting_t *block = member(s, "block_action"), *number = member(s, "errno");
+	unsigned value = EPERM;
+	bool block_all = false, have = read_errno(r, number, &value);
+	uint32_t blocked = action_or(r, block, value, SECCOMP_RET_KILL_PROCESS);
+	uint32_t otherwise = action_or(r, fallback, value, SECCOMP_RET_ALLOW);
+
+	if (all != NULL)
+		read_bool(r, all, &block_all);
+	if (block_all && fallback != NULL)
+		SAY(r, fallback, "default_action and block_all contradict each other");
+	if (block != NULL && !action_refuses(blocked))
+		SAY(r, block, "block_action must be errno, trap, kill_thread or kill_process");
+	if (have && number != NULL && (blocked & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO &&
+	    (otherwise & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO)
+		SAY(r, number, "errno goes with default_action or block_action = \"errno\" only");
+	if (block_all)
+		set_fallback(r, level, all, blocked);
+	else if (fallback != NULL)
+		set_fallback(r, level, fallback, otherwise);
+	add_list(r, level, member(s, "allow_calls"), SECCOMP_RET_ALLOW);
+	add_list(r, level, member(s, "block_calls"), blocked);
+}
+
+/* ---- stages and profiles ---- */
+
+static struct stage *find_stage(const struct policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->stage_count; i++)
+		if (strcmp(p->stages[i]->own.name, name) == 0)
+			return p->stages[i];
+	return NULL;
+}
+
+static bool good_name(struct reader *r, const config_setting_t *s, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || n > IMAGE_NAME_MAX || strcmp(name, "refuse") == 0 ||
+	    strcmp(name, "pass") == 0) {
+		SAY(r, s, "a name has 1 to 255 bytes and is neither refuse nor pass");
+		return false;
+	}
+	for (const char *p = name; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f) {
+			SAY(r, s, "a name with a control character");
+			return false;
+		}
+	return true;
+}
+
+static void read_patterns(struct reader *r, const config_setting_t *s, struct stage *stage)
+{
+	size_t count = s == NULL ? 1 : string_count(r, s);
+
+	stage->patterns = arena_array(r->arena, count, sizeof *stage->patterns);
+	for (size_t i = 0; i < count; i++) {
+		const char *text = s == NULL ? stage->own.name : string_at(r, s, i);
+
+		if (text == NULL)
+			continue;
+		if (*text == '\0' || strlen(text) > IMAGE_NAME_MAX)
+			SAY(r, s, "a pattern has 1 to 255 bytes");
+		else
+			stage->patterns[stage->pattern_count++] = text;
+	}
+	if (s != NULL && count == 0)
+		SAY(r, s, "match is empty: leave it out to match the name itself");
+}
+
+static void read_stage(struct reader *r, const config_setting_t *s, bool is_profile)
+{
+	static const char *const stage_keys[] = { "name", "match", "base", "disabled",
+		"default_action", "errno", "block_all", "allow_calls", "block_calls",
+		"block_action", "rules", "no_new_privs", NULL };
+	static const char *const profile_keys[] = { "name", "base", "default_action", "errno",
+		"block_all", "allow_calls", "block_calls", "block_action", "rules", NULL };
+	const char *what = is_profile ? "a profile" : "a stage";
+	const config_setting_t *name = config_setting_type(s) == CONFIG_TYPE_GROUP
+	    ? member(s, "name")
+	    : NULL;
+	const config_setting_t *rules;
+	struct policy *p = r->policy;
+	struct stage *stage = arena_get(r->arena, sizeof *stage), *other;
+
+	check_keys(r, s, what, is_profile ? profile_keys : stage_keys);
+	if (config_setting_type(s) != CONFIG_TYPE_GROUP)
+		return;
+	if (name == NULL) {
+		SAY(r, s, "%s needs a name", what);
+		return;
+	}
+	stage->own.name = read_string(r, name);
+	if (stage->own.name == NULL || !good_name(r, name, stage->own.name))
+		return;
+	other = find_stage(p, stage->own.name);
+	if (other != NULL) {
+		SAY(r, name, "%s is there already, at %s:%d", stage->own.name,
+		    other->own.origin.file, other->own.origin.line);
+		return;
+	}
+	stage->own.origin = origin(r, name);
+	stage->is_profile = is_profile;
+	stage->no_new_privs = true;
+	if (!is_profile)
+		read_patterns(r, member(s, "match"), stage);
+	if (member(s, "disabled") != NULL)
+		read_bool(r, member(s, "disabled"), &stage->disabled);
+	if (member(s, "no_new_privs") != NULL)
+		read_bool(r, member(s, "no_new_privs"), &stage->no_new_privs);
+	read_actions(r, s, &stage->own);
+	rules = member(s, "rules");
+	if (rules != NULL && !is_list(rules))
+		SAY(r, rules, "rules must be a list: ( { calls = [ ... ]; action = \"...\"; } )");
+	for (int i = 0; rules != NULL && is_list(rules) && i < config_setting_length(rules); i++)
+		read_rule(r, config_setting_get_elem(rules, (unsigned)i), &stage->own);
+	policy_sort(&stage->own);
+	p->stages = arena_grow(r->arena, p->stages, p->stage_count, sizeof *p->stages);
+	p->stages[p->stage_count++] = stage;
+}
+
+/* ---- what refers to stages: bases, the floor, no_stage ---- */
+
+/* For each file, the settings of one list: calls read with each entry. */
+static void each(
+    struct reader *r, const char *list, void (*read)(struct reader *, const config_setting_t *))
+{
+	for (size_t f = 0; f < r->file_count; f++) {
+		const config_setting_t *s = config_lookup(&r->files[f].config, list);
+
+		r->file = r->files[f].path;
+		if (s == NULL)
+			continue;
+		if (!is_list(s)) {
+			SAY(r, s, "%s must be a list: ( { ... } )", list);
+			continue;
+		}
+		for (int i = 0; i < config_setting_length(s); i++)
+			read(r, config_setting_get_elem(s, (unsigned)i));
+	}
+}
+
+static void read_one_stage(struct reader *r, const config_setting_t *s)
+{
+	read_stage(r, s, false);
+}
+
+static void read_one_profile(struct reader *r, const config_setting_t *s)
+{
+	read_stage(r, s, true);
+}
+
+/* A stage's setting, found again by its name, so that bases may be named before they are written.
+ */
+static const config_setting_t *setting_of(struct reader *r, const struct stage *stage)
+{
+	const char *list = stage->is_profile ? "profiles" : "stages";
+
+	for (size_t f = 0; f < r->file_count; f++) {
+		const config_setting_t *s = config_lookup(&r->files[f].config, list);
+
+		if (r->files[f].path != stage->own.origin.file || s == NULL)
+			continue;
+		for (int i = 0; i < config_setting_length(s); i++) {
+			const config_setting_t *one = config_setting_get_elem(s, (unsigned)i);
+			const config_setting_t *name = config_setting_type(one) == CONFIG_TYPE_GROUP
+			    ? member(one, "name")
+			    : NULL;
+
+			if (name != NULL &&
+			    (int)config_setting_source_line(name) == stage->own.origin.line &&
+			    config_setting_type(name) == CONFIG_TYPE_STRING &&
+			    strcmp(config_setting_get_string(name), stage->own.name) == 0)
+				return one;
+		}
+	}
+	return NULL;
+}
+
+/* Adds a stage's own level and those of its bases, nearest first; one that is there already stays
+ * where it is. */
+static bool add_levels(struct reader *r, struct stage *to, const struct stage *from, unsigned depth)
+{
+	const config_setting_t *s = setting_of(r, from),
+			       *base = s == NULL ? NULL : member(s, "base");
+	bool good = true;
+
+	for (size_t i = 0; i < to->level_count; i++)
+		if (to->levels[i] == &from->own)
+			return true;
+	to->levels = arena_grow(r->arena, to->levels, to->level_count, sizeof *to->levels);
+	to->levels[to->level_count++] = &from->own;
+	if (base == NULL)
+		return true;
+	r->file = from->own.origin.file;
+	for (size_t i = 0; i < string_count(r, base); i++) {
+		const char *name = string_at(r, base, i), *file = r->file;
+		const struct stage *next = name == NULL ? NULL : find_stage(r->policy, name);
+
+		if (name != NULL && next == NULL)
+			SAY(r, base, "there is no stage or profile %s", name);
+		else if (next == to || depth > BASES_MAX)
+			SAY(r, base, "%s is its own base", to->own.name);
+		if (next == NULL || next == to || depth > BASES_MAX)
+			return false;
+		good = add_levels(r, to, next, depth + 1) && good;
+		r->file = file;
+	}
+	return good;
+}
+
+static const struct stage *read_reference(
+    struct reader *r, const config_setting_t *s, const char *name, const char *others)
+{
+	const struct stage *stage = find_stage(r->policy, name);
+
+	if (stage == NULL)
+		SAY(r, s, "%s must be %sthe name of a stage or profile; there is no %s", name_of(s),
+		    others, name);
+	return stage;
+}
+
+static void read_no_stage(struct reader *r, const config_setting_t *s)
+{
+	const char *text = read_string(r, s);
+
+	r->policy->no_stage_passes = text != NULL && strcmp(text, "pass") == 0;
+	r->policy->no_stage = NULL;
+	if (text != NULL && !r->policy->no_stage_passes && strcmp(text, "refuse") != 0)
+		r->policy->no_stage = read_reference(r, s, text, "refuse, pass or ");
+	if (r->policy->no_stage != NULL && r->policy->no_stage->is_profile)
+		SAY(r, s, "no_stage must be refuse, pass or the name of a stage; %s is a profile",
+		    text);
+}
+
+static void read_unknown_stage(struct reader *r, const config_setting_t *s)
+{
+	const char *text = read_string(r, s);
+
+	r->policy->unknown_stage = NULL;
+	if (text != NULL && strcmp(text, "refuse") != 0)
+		r->policy->unknown_stage = read_reference(r, s, text, "refuse or ");
+	if (r->policy->unknown_stage != NULL && r->policy->unknown_stage->is_profile)
+		SAY(r, s, "unknown_stage must be refuse or the name of a stage; %s is a profile",
+		    text);
+}
+
+static void read_floor(struct reader *r, const config_setting_t *s)
+{
+	const char *text = read_string(r, s);
+
+	if (text != NULL)
+		r->policy->floor = read_reference(r, s, text, "");
+}
+
+static void read_variables(struct reader *r, const config_setting_t *s)
+{
+	size_t count = string_count(r, s);
+	struct policy *p = r->policy;
+
+	p->variables = arena_array(r->arena, count, sizeof *p->variables);
+	p->variable_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		const char *name = string_at(r, s, i);
+
+		if (name == NULL)
+			continue;
+		if (*name == '\0' || strchr(name, '=') != NULL || strlen(name) > IMAGE_NAME_MAX)
+			SAY(r, s, "stage_env: \"%s\" cannot be a variable's name", name);
+		else
+			p->variables[p->variable_count++] = name;
+	}
+}
+
+/* Scalars may be set in several files; the last one holds. */
+static void read_top(struct reader *r, const struct file *f)
+{
+	static const char *const keys[] = { "version", "stage_env", "no_stage", "unknown_stage",
+		"floor", "groups", "profiles", "stages", NULL };
+	static const char *const vendor_keys[] = { "groups", "profiles", NULL };
+	static const struct {
+		const char *key;
+		void (*read)(struct reader *, const config_setting_t *);
+	} settings[] = {
+		{ "stage_env", read_variables },
+		{ "no_stage", read_no_stage },
+		{ "unknown_stage", read_unknown_stage },
+		{ "floor", read_floor },
+	};
+	const config_setting_t *root = config_root_setting(&f->config),
+			       *version = member(root, "version");
+
+	r->file = f->path;
+	check_keys(r, root, "a policy", f->vendor ? vendor_keys : keys);
+	if (version != NULL &&
+	    (config_setting_type(version) != CONFIG_TYPE_INT ||
+		config_setting_get_int(version) != 1))
+		SAY(r, version, "version must be 1");
+	for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+		if (member(root, settings[i].key) != NULL)
+			settings[i].read(r, member(root, settings[i].key));
+}
+
+/* A stage whose every pattern an earlier stage catches would never be picked by the environment. */
+static void check_reach(const struct policy *p, size_t stage)
+{
+	const struct stage *s = p->stages[stage], *by = NULL;
+
+	for (size_t i = 0; i < s->pattern_count; i++) {
+		bool caught = false;
+
+		for (size_t e = 0; e <= stage && !caught; e++) {
+			const struct stage *earlier = p->stages[e];
+
+			for (size_t j = 0;
+			     !earlier->is_profile && j < earlier->pattern_count && !caught; j++)
+				/* a star in the later one can only be caught by a star: as text it
+				 * does */
+				if (e < stage &&
+				    image_match(earlier->patterns[j], s->patterns[i])) {
+					caught = true;
+					by = earlier;
+				}
+		}
+		if (!caught)
+			return;
+	}
+	if (by != NULL)
+		say_at(s->own.origin.file, s->own.origin.line,
+		    "stage %s is unreachable: %s (%s:%d) matches all of its names first",
+		    s->own.name, by->own.name, by->own.origin.file, by->own.origin.line);
+}
+
+static void check_whole(struct reader *r, const char *main_file)
+{
+	const struct policy *p = r->policy;
+	const config_setting_t *version = NULL;
+	size_t stages = 0;
+
+	for (size_t f = 0; f < r->file_count; f++)
+		if (strcmp(r->files[f].path, main_file) == 0)
+			version = config_lookup(&r->files[f].config, "version");
+	if (version == NULL)
+		say_at(main_file, 0, "version = 1; is missing");
+	for (size_t i = 0; i < p->stage_count; i++) {
+		if (p->stages[i]->is_profile)
+			continue;
+		stages++;
+		check_reach(p, i);
+	}
+	if (stages == 0)
+		say_at(main_file, 0, "there is no stage");
+}
+
+static void read_files(struct reader *r, const char *path, const char *vendor)
+{
+	read_file(r, arena_format(r->arena, "%s/groups.conf", vendor), true, false);
+	read_folder(r, arena_format(r->arena, "%s/profiles", vendor), true);
+	read_file(r, path != NULL ? path : PATH_CONF, false, false);
+	if (path == NULL)
+		read_folder(r, PATH_CONF_FOLDER, false);
+}
+
+struct policy *conf_read(
+    struct arena *a, const char *path, const char *vendor, struct sources *sources)
+{
+	static const char *const stage_env[] = { "STAGEFENCE_STAGE" };
+	struct policy *p = arena_get(a, sizeof *p);
+	struct reader r = { .arena = a,
+		.policy = p,
+		.sources = sources,
+		.trust = TRUST_NAMESPACE | (path != NULL ? TRUST_CALLER : 0) };
+	char cwd[PATH_MAX];
+	unsigned before = say_count();
+
+	*sources = (struct sources){ 0 };
+	p->arena = a;
+	p->variables = (const char **)(uintptr_t)stage_env;
+	p->variable_count = 1;
+	if (path != NULL && path[0] != '/') {
+		if (getcwd(cwd, sizeof cwd) == NULL) {
+			say_at(path, 0, "the current folder has no name: %s", strerror(errno));
+			return NULL;
+		}
+		r.folder = cwd;
+	}
+	read_files(&r, path, vendor);
+	/* a file that could not be read would make others seem wrong: what it defines is missing */
+	if (say_count() == before) {
+		each(&r, "groups", read_group);
+		each(&r, "profiles", read_one_profile);
+		each(&r, "stages", read_one_stage);
+		for (size_t i = 0; i < p->stage_count; i++)
+			add_levels(&r, p->stages[i], p->stages[i], 0);
+		for (size_t f = 0; f < r.file_count; f++)
+			read_top(&r, &r.files[f]);
+		check_whole(&r, path != NULL ? path : PATH_CONF);
+	}
+	for (size_t f = 0; f < r.file_count; f++)
+		config_destroy(&r.files[f].config);
+	return say_count() == before ? p : NULL;
+}

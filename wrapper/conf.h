@@ -1,0 +1,35 @@
+/*
+ * conf.h: policy text, read with libconfig, becomes a policy. The only file that knows libconfig.
+ */
+#ifndef STAGEFENCE_CONF_H
+#define STAGEFENCE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "../preload/raw.h"
+
+struct arena;
+struct policy;
+
+/* A file or folder that a policy was made from, as it was when it was opened. Absent ones count:
+ * they may come. */
+struct source {
+	const char *path; /* absolute */
+	bool present;
+	struct raw_stat st;
+};
+
+struct sources {
+	struct source *items;
+	size_t count;
+};
+
+/*
+ * Reads the policy in path, or with NULL the system's (/etc/stagefence), and the vendor's groups
+ * and profiles. vendor is a folder. NULL: there were mistakes, and each has been said. Everything
+ * returned belongs to a.
+ */
+struct policy *conf_read(
+    struct arena *a, const char *path, const char *vendor, struct sources *sources);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * filter.h: a stage becomes BPF. The only file that knows libseccomp.
+ *
+ * libseccomp's rules have no order, and for some combinations on one call it keeps a rule, drops
+ * another and returns 0. So it is only given what it is known to do right: for each call
+ * unconditional actions, or one action under comparisons of masked bits. A stage's decision lists
+ * are cut into layers of such rules, each layer a program of its own; the programs are chained, a
+ * layer that has no answer jumping on to the next. What comes out is judged by verify.h all the
+ * same.
+ */
+#ifndef STAGEFENCE_FILTER_H
+#define STAGEFENCE_FILTER_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct arena;
+struct clause;
+struct policy;
+struct stage;
+
+struct program {
+	struct sock_filter *code; /* the body; the prologue is fence.h's */
+	size_t count;
+};
+
+/*
+ * The filter of a stage. With loader, calls that the dynamic loader makes are let through as well
+ * (loader.h). False: it has been said what cannot be compiled. The code belongs to a.
+ */
+bool filter_build(const struct policy *p, const struct stage *s, bool loader, struct arena *a,
+    struct program *out);
+
+/* "2.5.4": the libseccomp that is running. */
+const char *filter_library(struct arena *a);
+
+#endif

@@ -1,0 +1,254 @@
+#include "policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls.h"
+#include "mem.h"
+
+enum { X32_BIT = 0x40000000 };
+
+bool action_stricter(uint32_t a, uint32_t b)
+{
+	/* the kernel compares them as signed numbers, so that 0x80000000 is the least
+	 * (include/uapi/linux/seccomp.h) */
+	return (int32_t)(a & SECCOMP_RET_ACTION_FULL) < (int32_t)(b & SECCOMP_RET_ACTION_FULL);
+}
+
+bool action_refuses(uint32_t action)
+{
+	return action_stricter(action, SECCOMP_RET_LOG);
+}
+
+bool condition_holds(const struct condition *c, const uint64_t args[6])
+{
+	/* value lies within mask; an ordering's mask is the width */
+	uint64_t have = args[c->arg] & c->mask;
+
+	switch (c->op) {
+	case OP_EQ: return have == c->value;
+	case OP_NE: return have != c->value;
+	case OP_LT: return have < c->value;
+	case OP_LE: return have <= c->value;
+	case OP_GT: return have > c->value;
+	case OP_GE: return have >= c->value;
+	}
+	abort();
+}
+
+static bool rule_matches(const struct rule *r, const uint64_t args[6])
+{
+	for (size_t i = 0; i < r->condition_count; i++)
+		if (!condition_holds(&r->conditions[i], args))
+			return false;
+	return true;
+}
+
+static int compare_rules(const void *a, const void *b)
+{
+	const struct rule *x = a, *y = b;
+
+	if (x->call != y->call)
+		return x->call < y->call ? -1 : 1;
+	/* as the file has them: for the first of two equals decides what a report names */
+	if (x->origin.line != y->origin.line)
+		return x->origin.line < y->origin.line ? -1 : 1;
+	return 0;
+}
+
+void policy_sort(struct level *level)
+{
+	if (level->rule_count > 0)
+		qsort(level->rules, level->rule_count, sizeof *level->rules, compare_rules);
+}
+
+/* The rules of one call lie together: the first, and how many. */
+static const struct rule *rules_of(
+    const struct level *level, const struct call *call, size_t *count)
+{
+	size_t low = 0, high = level->rule_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (level->rules[middle].call < call)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*count = 0;
+	while (low + *count < level->rule_count && level->rules[low + *count].call == call)
+		++*count;
+	return level->rules + low;
+}
+
+/* Calls that a program cannot do without whatever it is for: it ends with them, or returns from a
+ * signal. */
+static bool always_allowed(const struct call *call)
+{
+	static const char *const names[] = { "exit", "exit_group", "restart_syscall",
+		"rt_sigreturn", "sigreturn" };
+
+	for (size_t i = 0; call != NULL && i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(call->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static struct decision decide_default(const struct stage *s, const struct call *call)
+{
+	struct decision allow = { SECCOMP_RET_ALLOW, NULL };
+
+	if (s->disabled || always_allowed(call))
+		return allow;
+	for (size_t i = 0; i < s->level_count; i++)
+		if (s->levels[i]->fallback != NULL)
+			return (struct decision){ s->levels[i]->fallback->action,
+				s->levels[i]->fallback };
+	return allow;
+}
+
+static struct decision decide_stage(
+    const struct stage *s, const struct call *call, const uint64_t args[6])
+{
+	for (size_t i = 0; call != NULL && !s->disabled && i < s->level_count; i++) {
+		size_t count;
+		const struct rule *r = rules_of(s->levels[i], call, &count), *best = NULL;
+
+		for (; count > 0; count--, r++)
+			if (rule_matches(r, args) &&
+			    (best == NULL ||
+				(r->condition_count > 0 && best->condition_count == 0) ||
+				((r->condition_count > 0) == (best->condition_count > 0) &&
+				    action_stricter(r->action, best->action))))
+				best = r;
+		if (best != NULL)
+			return (struct decision){ best->action, best };
+	}
+	return decide_default(s, call);
+}
+
+struct decision policy_decide(
+    const struct policy *p, const struct stage *s, const struct seccomp_data *d)
+{
+	const struct call *call;
+	struct decision stage, floor;
+
+	/* -1 is a call that a tracer skipped: no x32 */
+	if (d->arch != abi_audit_arch(abi_native()) ||
+	    (abi_native() == ABI_X86_64 && (uint32_t)d->nr >= X32_BIT && d->nr != -1))
+		return (struct decision){ SECCOMP_RET_KILL_PROCESS, NULL };
+	call = call_numbered(abi_native(), (uint32_t)d->nr);
+	stage = decide_stage(s, call, (const uint64_t *)d->args);
+	if (p->floor == NULL)
+		return stage;
+	floor = decide_stage(p->floor, call, (const uint64_t *)d->args);
+	return action_refuses(floor.action) && !action_stricter(stage.action, floor.action) ? floor
+											    : stage;
+}
+
+struct list {
+	struct arena *arena;
+	struct clause *items;
+	size_t count;
+};
+
+static void add(
+    struct list *list, const struct condition *conditions, size_t count, struct decision decision)
+{
+	list->items = arena_grow(list->arena, list->items, list->count, sizeof *list->items);
+	list->items[list->count++] = (struct clause){ conditions, count, decision };
+}
+
+/* A level's rules with conditions, the strictest first; then its strictest without, which ends the
+ * list. */
+static bool list_level(struct list *list, const struct level *level, const struct call *call)
+{
+	size_t count, first = list->count;
+	const struct rule *r = rules_of(level, call, &count), *plain = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (r[i].condition_count == 0) {
+			if (plain == NULL || action_stricter(r[i].action, plain->action))
+				plain = &r[i];
+			continue;
+		}
+		add(list, r[i].conditions, r[i].condition_count,
+		    (struct decision){ r[i].action, &r[i] });
+		for (size_t at = list->count - 1; at > first &&
+		     action_stricter(
+			 list->items[at].decision.action, list->items[at - 1].decision.action);
+		     at--) {
+			struct clause swap = list->items[at];
+
+			list->items[at] = list->items[at - 1];
+			list->items[at - 1] = swap;
+		}
+	}
+	if (plain != NULL)
+		add(list, NULL, 0, (struct decision){ plain->action, plain });
+	return plain != NULL;
+}
+
+static void list_stage(struct list *list, const struct stage *s, const struct call *call)
+{
+	for (size_t i = 0; call != NULL && !s->disabled && i < s->level_count; i++)
+		if (list_level(list, s->levels[i], call))
+			return;
+	add(list, NULL, 0, decide_default(s, call));
+}
+
+static void add_both(
+    struct list *list, const struct clause *a, const struct clause *b, struct decision decision)
+{
+	size_t count = a->condition_count + b->condition_count;
+	struct condition *both = arena_array(list->arena, count, sizeof *both);
+
+	if (a->condition_count > 0)
+		memcpy(both, a->conditions, a->condition_count * sizeof *both);
+	if (b->condition_count > 0)
+		memcpy(both + a->condition_count, b->conditions, b->condition_count * sizeof *both);
+	add(list, both, count, decision);
+}
+
+/* Each clause of the floor against the whole stage: what it refuses is refused, by the stricter of
+ * the two. */
+static void list_under_floor(struct list *list, const struct list *floor, const struct list *stage)
+{
+	for (size_t f = 0; f < floor->count; f++) {
+		const struct clause *low = &floor->items[f];
+		bool decides = action_refuses(low->decision.action);
+
+		for (size_t s = 0; decides && s < stage->count; s++)
+			decides = !action_stricter(
+			    stage->items[s].decision.action, low->decision.action);
+		if (decides) {
+			add(list, low->conditions, low->condition_count, low->decision);
+			continue;
+		}
+		for (size_t s = 0; s < stage->count; s++) {
+			struct decision d = stage->items[s].decision;
+
+			if (action_refuses(low->decision.action) &&
+			    !action_stricter(d.action, low->decision.action))
+				d = low->decision;
+			add_both(list, low, &stage->items[s], d);
+		}
+	}
+}
+
+size_t policy_list(const struct policy *p, const struct stage *s, const struct call *call,
+    struct arena *a, struct clause **items)
+{
+	struct list stage = { .arena = a }, floor = { .arena = a }, both = { .arena = a };
+
+	list_stage(&stage, s, call);
+	if (p->floor == NULL) {
+		*items = stage.items;
+		return stage.count;
+	}
+	list_stage(&floor, p->floor, call);
+	list_under_floor(&both, &floor, &stage);
+	*items = both.items;
+	return both.count;
+}

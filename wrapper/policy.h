@@ -1,0 +1,120 @@
+/*
+ * policy.h: the model of a policy, and policy_decide(), the one place that says what a policy
+ * means.
+ *
+ * A stage is a list of levels, the nearest first: itself, then its bases. For a call,
+ *   1. the nearest level that has a matching rule decides;
+ *   2. within a level, matching rules with conditions beat those without;
+ *   3. among several of the same kind the most restrictive wins, whatever their order;
+ *   4. where no level has one, the nearest level that names a default action decides, and without
+ * any the call is allowed; a few calls that every program ends or returns with are allowed unless a
+ * rule names them;
+ *   5. where the floor refuses, the stricter of the two answers holds.
+ * Compiled programs are judged against policy_decide() before they are written (verify.h).
+ *
+ * Everything in a policy belongs to its arena.
+ */
+#ifndef STAGEFENCE_POLICY_H
+#define STAGEFENCE_POLICY_H
+
+#include <linux/seccomp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct call;
+
+struct origin {
+	const char *file;
+	int line;
+};
+
+enum condition_op { OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE };
+
+/* Holds if (argument & mask) op value, unsigned. A mask other than all ones goes with == and !=
+ * only. */
+struct condition {
+	unsigned arg; /* 0 to 5 */
+	enum condition_op op;
+	uint64_t mask, value; /* within 32 bits where the kernel looks at no more: calls.def */
+};
+
+struct rule {
+	const struct call *call;            /* NULL: a default */
+	uint32_t action;                    /* SECCOMP_RET_*, with the errno in its low 16 bits */
+	const struct condition *conditions; /* all must hold */
+	size_t condition_count;
+	struct origin origin;
+	const char *comment; /* or NULL */
+};
+
+/* What one stage or profile says by itself. */
+struct level {
+	const char *name;
+	struct origin origin;
+	struct rule *rules; /* sorted by call after policy_sort() */
+	size_t rule_count;
+	const struct rule *fallback; /* its default action, or NULL */
+};
+
+struct stage {
+	struct level own;
+	bool is_profile;             /* a base for others; no stage of its own */
+	const struct level **levels; /* nearest first: own, then the bases' */
+	size_t level_count;
+	const char **patterns;
+	size_t pattern_count;
+	bool disabled; /* says nothing itself; the floor holds all the same */
+	bool no_new_privs;
+};
+
+struct policy {
+	struct arena *arena;
+	const char **variables;
+	size_t variable_count;
+	struct stage **stages; /* in the order of the files; profiles among them */
+	size_t stage_count;
+	const struct stage *floor;    /* or NULL */
+	const struct stage *no_stage; /* NULL: refuse, unless no_stage_passes */
+	bool no_stage_passes;
+	const struct stage *unknown_stage; /* NULL: refuse */
+};
+
+struct decision {
+	uint32_t action;
+	const struct rule *rule; /* what decided, or NULL: nothing that the policy says */
+};
+
+/* One line of a decision list: if all conditions hold, that is the answer. The last one has none.
+ */
+struct clause {
+	const struct condition *conditions;
+	size_t condition_count;
+	struct decision decision;
+};
+
+/* Is a stricter than b? By the kernel's precedence: kill_process, kill_thread, trap, errno, notify,
+ * trace, log, allow. */
+bool action_stricter(uint32_t a, uint32_t b);
+bool action_refuses(uint32_t action); /* anything stricter than log */
+
+bool condition_holds(const struct condition *c, const uint64_t args[6]);
+
+/* To be called once for each level, when its rules are complete. */
+void policy_sort(struct level *level);
+
+/* d->arch and d->nr as the kernel gives them to a filter; foreign ABIs and x32 numbers are killed.
+ */
+struct decision policy_decide(
+    const struct policy *p, const struct stage *s, const struct seccomp_data *d);
+
+/*
+ * The same for one call (NULL: one that no table knows) as an ordered list, first match decides.
+ * Returns its length, at least 1. Made for the compiler, and independent of policy_decide() on
+ * purpose: each checks the other.
+ */
+size_t policy_list(const struct policy *p, const struct stage *s, const struct call *call,
+    struct arena *a, struct clause **list);
+
+#endif

@@ -1,0 +1,93 @@
+#include "say.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *say_program = "stagefencectl";
+
+enum { LINE_SIZE = 2048, MISTAKES_MAX = 200 };
+
+static unsigned mistakes;
+static bool notes;
+
+/* One write(2) a line, so that lines of several processes do not mix; no byte that could steer a
+ * terminal. */
+static void line(const char *file, int at, const char *kind, const char *format, va_list args)
+{
+	char text[LINE_SIZE];
+	int n = snprintf(text, sizeof text, "%s: ", say_program);
+
+	if (file != NULL && at > 0)
+		n += snprintf(text + n, sizeof text - (size_t)n, "%.512s:%d: ", file, at);
+	else if (file != NULL)
+		n += snprintf(text + n, sizeof text - (size_t)n, "%.512s: ", file);
+	n += snprintf(text + n, sizeof text - (size_t)n, "%s", kind);
+	n += vsnprintf(text + n, sizeof text - (size_t)n, format, args);
+	if (n > LINE_SIZE - 2)
+		n = LINE_SIZE - 2;
+	for (int i = 0; i < n; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
+	text[n++] = '\n';
+	if (write(STDERR_FILENO, text, (size_t)n) < 0)
+		return; /* nobody listens; the exit status still tells */
+}
+
+static bool count(void)
+{
+	if (++mistakes == MISTAKES_MAX + 1)
+		fprintf(stderr, "%s: and more\n", say_program);
+	return mistakes <= MISTAKES_MAX;
+}
+
+void say(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (count())
+		line(NULL, 0, "", format, args);
+	va_end(args);
+}
+
+void say_at(const char *file, int at, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (count())
+		line(file, at, "", format, args);
+	va_end(args);
+}
+
+void say_note(const char *file, int at, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (notes)
+		line(file, at, "note: ", format, args);
+	va_end(args);
+}
+
+void say_notes(bool on)
+{
+	notes = on;
+}
+
+unsigned say_count(void)
+{
+	return mistakes;
+}
+
+void die(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	line(NULL, 0, "", format, args);
+	va_end(args);
+	exit(2);
+}

@@ -1,0 +1,31 @@
+/*
+ * say.h: the only code of stagefencectl that writes to stderr, and what it says so far decides the
+ * exit status.
+ *
+ * "program: file:line: what is wrong", one line each, whatever a policy's names contain. Only main
+ * and mem.c die.
+ */
+#ifndef STAGEFENCE_SAY_H
+#define STAGEFENCE_SAY_H
+
+#include <stdbool.h>
+
+extern const char *say_program;
+
+/* Mistakes. line 0: the whole file. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void say_at(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Not a mistake, but worth a thought: "program: file:line: note: ...". Silent unless say_notes was
+ * called. */
+void say_note(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void say_notes(bool on);
+
+/* Mistakes said until now. */
+unsigned say_count(void);
+
+_Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

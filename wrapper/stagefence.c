@@ -1,0 +1,870 @@
+/*
+ * stagefence.c: the wrapper, and the outer fence: picks the stage, raises its filter, executes the
+ * command.
+ *
+ * Freestanding and static, so that no library, preload or audit module of a job's environment ever
+ * runs in it, and because a libc's start costs more than everything it does. It keeps the pid, the
+ * descriptors, the signals and the environment as they came; nothing runs if anything is wrong: one
+ * line, exit status 125.
+ *
+ * The order of main is the security argument: judge the caller, get the image, pick the stage, find
+ * the command, and, last of all, raise and execute.
+ */
+#include <linux/elf.h>
+#include "../preload/environment.h"
+#include "../preload/fence.h"
+#include "../preload/image.h"
+#include "../preload/load.h"
+#include "../preload/paths.h"
+#include "../preload/raw.h"
+#include "version.h"
+
+enum { CANNOT_RUN = 126, NOT_FOUND = 127, TABLE_MAX = 4096 };
+
+struct run {
+	char **argv; /* the command's, as it will get them */
+	char **env;
+	const char *conf, *stage; /* -c and -s, or NULL */
+	char *self;               /* folder of this executable with its '/', or "" */
+	bool again;          /* the shim executes its program again: argv[0] is not the program */
+	int image_fd;        /* a sealed memfd, or -1 */
+	const char *program; /* what to execute */
+	const struct image_header *image;
+};
+
+/* What the first bytes of a file make of it. */
+struct look {
+	enum {
+		LOOK_UNREADABLE,
+		LOOK_TEXT,
+		LOOK_SCRIPT,
+		LOOK_STATIC,
+		LOOK_DYNAMIC,
+		LOOK_FOREIGN
+	} kind;
+	char text[256]; /* as many as the kernel looks at; a script's interpreter and argument */
+	char *interpreter, *argument; /* into text; argument may be NULL */
+	char loader[256];             /* PT_INTERP */
+};
+
+/* A compiler may call these even where there is no library (GCC manual, "Standards"). */
+void *memset(void *to, int value, size_t size);
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+
+void *memset(void *to, int value, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		((volatile unsigned char *)to)[i] = (unsigned char)value;
+	return to;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		((volatile unsigned char *)to)[i] = ((const unsigned char *)from)[i];
+	return to;
+}
+
+static const char *error_text(long error)
+{
+	static const char texts[] =
+	    "\001Operation not permitted\0\002No such file or directory\0\005Input/output error\0"
+	    "\007Argument list too long\0\010Exec format error\0\014Cannot allocate memory\0"
+	    "\015Permission denied\0\024Not a directory\0\025Is a directory\0\027Too many open "
+	    "files in system\0"
+	    "\030Too many open files\0\032Text file busy\0\044File name too long\0"
+	    "\050Too many levels of symbolic links\0\120Invalid exe format\0";
+
+	for (const char *p = texts; *p != '\0'; p += raw_length(p) + 1)
+		if (*p == error)
+			return p + 1;
+	return "the kernel refused it";
+}
+
+static _Noreturn void die(const char *a, const char *b, const char *c)
+{
+	raw_die(a, b, c, NULL, NULL);
+}
+
+static void *memory(size_t size)
+{
+	void *at = raw_map(
+	    size, RAW_PROT_READ | RAW_PROT_WRITE, RAW_MAP_PRIVATE | RAW_MAP_ANONYMOUS, -1);
+
+	if (at == NULL)
+		die("out of memory", NULL, NULL);
+	return at;
+}
+
+/* a and b joined, in memory of their own. */
+static char *join(const char *a, const char *b)
+{
+	size_t n = raw_length(a), m = raw_length(b);
+	char *text = memory(n + m + 1);
+
+	raw_copy(text, a, n);
+	raw_copy(text + n, b, m + 1);
+	return text;
+}
+
+static bool executable(const char *path)
+{
+	return raw_call3(__NR_faccessat, RAW_AT_FDCWD, (long)path, RAW_X_OK) == 0;
+}
+
+/* A tool of ours beside this executable (a build tree, a copied folder), else where it is
+ * installed. */
+static const char *find_beside(const struct run *run, const char *name, const char *installed)
+{
+	const char *beside = join(run->self, name);
+
+	return run->self[0] != '\0' && executable(beside) ? beside : installed;
+}
+
+/* The folder of /proc/self/exe. The kernel's word; argv[0] and AT_EXECFN are the caller's. */
+static char *own_folder(void)
+{
+	char *path = memory(TRUST_PATH_MAX);
+	long n = raw_call6(__NR_readlinkat, RAW_AT_FDCWD, (long)"/proc/self/exe", (long)path,
+	    TRUST_PATH_MAX - 1, 0, 0);
+
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	path[n > 0 ? n : 0] = '\0';
+	return path;
+}
+
+/* ---- the image ---- */
+
+static _Noreturn void refuse_path(const char *path, const struct trust_refusal *no)
+{
+	raw_die(path, ": ", no->name, no->fault == TRUST_ERROR ? ": " : " ",
+	    no->fault == TRUST_ERROR ? error_text(no->error) : trust_text(no->fault));
+}
+
+static int sealable_memory(void)
+{
+	enum { CLOEXEC_SEALING = 3, NOEXEC = 8, DUPFD_CLOEXEC = 1030 };
+	/* since 6.3 vm.memfd_noexec = 2 wants MFD_NOEXEC_SEAL said; kernels before do not know it
+	 */
+	long fd = raw_call3(__NR_memfd_create, (long)"stagefence", CLOEXEC_SEALING | NOEXEC, 0);
+
+	if (fd == -RAW_EINVAL)
+		fd = raw_call3(__NR_memfd_create, (long)"stagefence", CLOEXEC_SEALING, 0);
+	if (fd >= 0 && fd <= 2) { /* the caller closed some of 0, 1 and 2 */
+		long high = raw_fcntl((int)fd, DUPFD_CLOEXEC, 3);
+
+		raw_close((int)fd);
+		fd = high;
+	}
+	if (fd < 0)
+		die("no memory for a policy image: memfd_create: ", error_text(-fd), NULL);
+	return (int)fd;
+}
+
+static const struct image_header *seal(struct run *run, int fd, const char *name)
+{
+	struct raw_stat st;
+	enum image_fault fault;
+
+	if (raw_fcntl(fd, RAW_F_ADD_SEALS, RAW_SEALS) != 0 || !load_sealed(fd) ||
+	    raw_statx(fd, "", RAW_AT_EMPTY_PATH, &st) != 0)
+		die("the policy image cannot be sealed", NULL, NULL);
+
+	const struct image_header *h = load_map(fd, st.size, &fault);
+
+	if (h == NULL)
+		die(name, ": ", image_fault_text(fault));
+	run->image_fd = fd;
+	return h;
+}
+
+/*
+ * Runs the compiler on the policy file conf (NULL: the system's) with an empty environment, into a
+ * sealed memfd. The compiler says itself what is wrong with a policy.
+ */
+static const struct image_header *compile(struct run *run, const char *conf)
+{
+	const char *compiler = find_beside(run, "stagefencectl", PATH_COMPILER), *argv[7],
+		   *none = NULL;
+	int fd = sealable_memory(), status = 0;
+	unsigned n = 0;
+
+	argv[n++] = "stagefencectl";
+	argv[n++] = "compile";
+	if (conf != NULL) {
+		argv[n++] = "-c";
+		argv[n++] = conf;
+	}
+	argv[n++] = "-o";
+	argv[n++] = "-";
+	argv[n] = NULL;
+
+	/* no exit signal: a caller's waiting or ignored SIGCHLD must not see this child, and the
+	 * command never does */
+	long pid = raw_call6(__NR_clone, 0, 0, 0, 0, 0, 0);
+
+	if (pid == 0) {
+		raw_call3(__NR_dup3, fd, 1, 0);
+		long error = raw_call3(__NR_execve, (long)compiler, (long)argv, (long)&none);
+		die(compiler, ", which compiles the policy: ", error_text(-error));
+	}
+	if (pid < 0)
+		die("no process to compile the policy in: ", error_text(-pid), NULL);
+	while (raw_call6(__NR_wait4, pid, (long)&status, RAW_WALL, 0, 0, 0) == -RAW_EINTR)
+		;
+	/* 1: a bad policy; 125: not even executed. Both have been said. */
+	if (status == 1 << 8 || status == RAW_OUR_FAILURE << 8)
+		raw_exit(RAW_OUR_FAILURE);
+	if (status != 0)
+		die(compiler, " did not finish compiling the policy", NULL);
+	return seal(run, fd, compiler);
+}
+
+/* A private copy: whoever owns the file could change it under our eyes. */
+static const struct image_header *copy_image(int fd, size_t size, const char *path)
+{
+	char *data = size > 0 && size <= IMAGE_SIZE_MAX ? memory(size) : NULL;
+	size_t have = 0;
+	long n;
+
+	while (data != NULL && have < size && (n = raw_read(fd, data + have, size - have)) > 0)
+		have += (size_t)n;
+
+	enum image_fault fault = data == NULL || have != size ? IMAGE_WRONG_SIZE
+							      : image_check(data, size);
+
+	if (fault != IMAGE_GOOD)
+		die(path, ": ", image_fault_text(fault));
+	return image_header(data);
+}
+
+static const char *absolute(const char *path)
+{
+	char *cwd;
+	long n;
+
+	if (path[0] == '/')
+		return path;
+	cwd = memory(TRUST_PATH_MAX);
+	n = raw_call3(__NR_getcwd, (long)cwd, TRUST_PATH_MAX - 1, 0);
+	if (n < 0 || cwd[0] != '/') /* "(unreachable)..." */
+		die("the current folder has no name: give -c an absolute path", NULL, NULL);
+	return join(join(cwd, "/"), path);
+}
+
+/* What -c names: a compiled image, or a policy to compile. */
+static const struct image_header *named_image(struct run *run)
+{
+	struct raw_stat st;
+	struct trust_refusal no;
+	uint32_t magic = 0;
+	int fd = trust_open(absolute(run->conf), TRUST_CALLER | TRUST_NAMESPACE, &st, &no);
+
+	if (fd < 0)
+		refuse_path(run->conf, &no);
+	if (raw_call6(__NR_pread64, fd, (long)&magic, sizeof magic, 0, 0, 0) != sizeof magic ||
+	    magic != IMAGE_MAGIC) {
+		raw_close(fd);
+		return compile(run, run->conf);
+	}
+
+	const struct image_header *h = copy_image(fd, st.size, run->conf);
+
+	raw_close(fd);
+	return h;
+}
+
+static const struct image_header *get_image(struct run *run)
+{
+	struct load_refusal no;
+
+	if (run->conf != NULL)
+		return named_image(run);
+
+	const struct image_header *h = load_system(TRUST_NAMESPACE, &no);
+
+	if (h == NULL && no.why == LOAD_UNTRUSTED)
+		refuse_path(PATH_IMAGE, &no.trust);
+	if (h == NULL && no.why == LOAD_FAULTY)
+		die(PATH_IMAGE, ": ", image_fault_text(no.fault));
+	return h != NULL ? h : compile(run, NULL);
+}
+
+/* ---- the stage ---- */
+
+static uint32_t named_stage(const struct run *run)
+{
+	const struct image_header *h = run->image;
+
+	for (uint32_t i = 0; i < h->part[IMAGE_STAGES].count; i++)
+		if (raw_equal(image_string(h, image_stage(h, i)->name), run->stage))
+			return i;
+
+	uint32_t found = image_find(h, run->stage);
+
+	return found == IMAGE_NONE ? h->unknown_stage : found;
+}
+
+static uint32_t pick_stage(const struct run *run)
+{
+	const char *name = run->stage;
+	uint32_t i = name != NULL ? named_stage(run) : image_pick(run->image, run->env, &name);
+
+	if (i != IMAGE_NONE)
+		return i;
+	if (name != NULL)
+		raw_die("no stage answers to \"", name,
+		    "\" (or it was given twice): name one of the policy's", NULL, NULL);
+
+	const uint32_t *variable = image_part(run->image, IMAGE_VARIABLES);
+
+	raw_die("no stage is named: give -s STAGE",
+	    run->image->part[IMAGE_VARIABLES].count > 0 ? " or set " : NULL,
+	    run->image->part[IMAGE_VARIABLES].count > 0 ? image_string(run->image, variable[0])
+							: NULL,
+	    NULL, NULL);
+}
+
+/* ---- the command ---- */
+
+static _Noreturn void cannot_run(const char *what, const char *why, const char *more, long error)
+{
+	raw_say(what, ": ", why != NULL ? why : error_text(error), more, NULL);
+	raw_exit(error == RAW_ENOENT ? NOT_FOUND : CANNOT_RUN);
+}
+
+/* As execvp(3) does, but without executing: the fence must not stand while we still look around. */
+static const char *find_program(const struct run *run)
+{
+	const char *name = run->argv[0];
+	unsigned count;
+	const char *path = raw_env(run->env, "PATH", &count);
+	long error = RAW_ENOENT;
+
+	for (const char *p = name; *p != '\0'; p++)
+		if (*p == '/')
+			return name;
+	if (path == NULL)
+		path = "/bin:/usr/bin";
+	if (*name == '\0')
+		cannot_run("\"\"", NULL, NULL, RAW_ENOENT);
+	for (;; path++) {
+		char *candidate = memory(TRUST_PATH_MAX + 256);
+		size_t n = 0;
+		struct raw_stat st;
+
+		while (*path != ':' && *path != '\0' && n < TRUST_PATH_MAX)
+			candidate[n++] = *path++;
+		if (n > 0)
+			candidate[n++] = '/';
+		if (n < TRUST_PATH_MAX && raw_length(name) < 256) {
+			raw_copy(candidate + n, name, raw_length(name) + 1);
+			if (raw_statx(RAW_AT_FDCWD, candidate, 0, &st) == 0) {
+				if ((st.mode & RAW_S_IFMT) == RAW_S_IFREG && executable(candidate))
+					return candidate;
+				error = RAW_EACCES;
+			}
+		}
+		if (*path == '\0')
+			cannot_run(name, NULL, NULL, error);
+		raw_call3(__NR_munmap, (long)candidate, TRUST_PATH_MAX + 256, 0);
+	}
+}
+
+/* The kernel's reading of "#!" (fs/binfmt_script.c): an interpreter and at most one argument. */
+static void read_script(struct look *look)
+{
+	char *p = look->text + 2, *end = p;
+
+	while (*end != '\n' && *end != '\0')
+		end++;
+	while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*end = '\0';
+	while (*p == ' ' || *p == '\t')
+		p++;
+	look->interpreter = p;
+	while (*p != ' ' && *p != '\t' && *p != '\0')
+		p++;
+	look->argument = NULL;
+	if (*p != '\0') {
+		*p++ = '\0';
+		while (*p == ' ' || *p == '\t')
+			p++;
+		look->argument = *p != '\0' ? p : NULL;
+	}
+	look->kind = LOOK_SCRIPT;
+}
+
+static void read_elf(struct look *look, int fd, long size)
+{
+	/* copied: text has no particular alignment */
+	Elf64_Ehdr elf;
+
+	look->kind = LOOK_FOREIGN;
+	if (size < (long)sizeof elf)
+		return;
+	raw_copy(&elf, look->text, sizeof elf);
+	if (elf.e_ident[EI_CLASS] != ELFCLASS64 || elf.e_ident[EI_DATA] != ELFDATA2LSB ||
+	    elf.e_machine != (IMAGE_ARCH & 0xffff))
+		return;
+	look->kind = LOOK_STATIC;
+	for (unsigned i = 0; i < elf.e_phnum; i++) {
+		Elf64_Phdr ph;
+
+		if (raw_call6(__NR_pread64, fd, (long)&ph, sizeof ph,
+			(long)(elf.e_phoff + i * sizeof ph), 0, 0) != sizeof ph)
+			return;
+		if (ph.p_type != PT_INTERP)
+			continue;
+		look->kind = LOOK_DYNAMIC;
+		look->loader[0] = '\0';
+		if (ph.p_filesz > 0 && ph.p_filesz < sizeof look->loader &&
+		    raw_call6(__NR_pread64, fd, (long)look->loader, (long)ph.p_filesz,
+			(long)ph.p_offset, 0, 0) != (long)ph.p_filesz)
+			look->loader[0] = '\0';
+		look->loader[sizeof look->loader - 1] = '\0';
+		return;
+	}
+}
+
+static void look_at(const char *path, struct look *look)
+{
+	int fd = (int)raw_openat(
+	    RAW_AT_FDCWD, path, RAW_O_RDONLY | RAW_O_NONBLOCK | RAW_O_NOCTTY | RAW_O_CLOEXEC);
+	long n = raw_read(fd, look->text, sizeof look->text - 1);
+
+	look->kind = n < 0 ? LOOK_UNREADABLE : LOOK_TEXT;
+	look->text[n < 0 ? 0 : n] = '\0';
+	if (n >= 2 && look->text[0] == '#' && look->text[1] == '!')
+		read_script(look);
+	else if (n >= SELFMAG && raw_same(look->text, ELFMAG, SELFMAG))
+		read_elf(look, fd, n);
+	raw_close(fd);
+}
+
+static _Noreturn void refuse_foreign(const struct run *run, const struct image_stage *s)
+{
+	raw_say(run->program, ": a program for another architecture, which stage ",
+	    image_string(run->image, s->name), " does not admit", NULL);
+	raw_exit(CANNOT_RUN);
+}
+
+/* ---- both fences: when the stage refuses what the dynamic loader needs ---- */
+
+/*
+ * Until the shim has raised the inner fence, the program runs under the outer one only. So
+ * everything that runs until then must be root's: the program, its loader, and nothing that the
+ * environment could add. Returns the path to execute, free of links and thus of swaps.
+ */
+static const char *roots_own(const struct run *run, const struct image_stage *s, const char *path)
+{
+	struct raw_stat st;
+	struct trust_refusal no;
+	char number[24], *real = memory(TRUST_PATH_MAX);
+	int fd = (int)raw_openat(RAW_AT_FDCWD, path, RAW_O_PATH | RAW_O_CLOEXEC);
+	const char *link = fd < 0
+	    ? NULL
+	    : join("/proc/self/fd/", raw_decimal((unsigned long)fd, number + sizeof number));
+	long n = fd < 0 ? fd
+			: raw_call6(__NR_readlinkat, RAW_AT_FDCWD, (long)link, (long)real,
+			      TRUST_PATH_MAX - 1, 0, 0);
+
+	raw_close(fd);
+	if (n < 0)
+		cannot_run(path, NULL, NULL, -n);
+	real[n] = '\0';
+	/* opened to be judged; a program that may be executed but not read is judged all the same
+	 */
+	fd = trust_open(real, TRUST_NAMESPACE, &st, &no);
+	raw_close(fd);
+	if (fd >= 0 || (no.fault == TRUST_ERROR && no.error == RAW_EACCES))
+		return real;
+	raw_die("stage ", image_string(run->image, s->name),
+	    " refuses what a dynamic program needs to start, and"
+	    " that is let through for root's own programs only, or static ones: not for ",
+	    path, NULL);
+}
+
+static void check_environment(const struct run *run, const struct image_stage *s)
+{
+	for (char **e = run->env; *e != NULL; e++)
+		if (raw_same(*e, "LD_", 3) &&
+		    !(environment_names(*e, "LD_PRELOAD") &&
+			!environment_preloads(*e + sizeof "LD_PRELOAD")))
+			raw_die("stage ", image_string(run->image, s->name),
+			    " refuses what the dynamic loader needs, so nothing may run before its "
+			    "inner fence: unset ",
+			    *e, NULL);
+}
+
+/* Executes a script's interpreter ourselves, as the kernel would: nobody can swap the script's
+ * first line. */
+static void unfold_script(struct run *run, const struct look *look)
+{
+	size_t count = 0, n = 0;
+	char **argv;
+
+	while (run->argv[count] != NULL)
+		count++;
+	argv = memory((count + 3) * sizeof *argv);
+	argv[n++] = join(look->interpreter, "");
+	if (look->argument != NULL)
+		argv[n++] = join(look->argument, "");
+	argv[n++] = join(run->program, "");
+	for (size_t i = 1; i <= count; i++) /* its NULL too */
+		argv[n++] = run->argv[i];
+	run->program = argv[0];
+	run->argv = argv;
+}
+
+/* The variables of env but our own and LD_PRELOAD, and room for two more behind them. */
+static char **new_environment(char **env, size_t *count)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (env[n] != NULL)
+		n++;
+	copy = memory((n + 3) * sizeof *copy);
+	*count = 0;
+	for (size_t i = 0; i < n; i++)
+		copy[(*count)++] = env[i];
+	return copy;
+}
+
+static void give_image(struct run *run)
+{
+	if (run->image_fd < 0) {
+		int fd = sealable_memory();
+		size_t done = 0;
+
+		while (done < run->image->size) {
+			long n = raw_call3(__NR_write, fd, (long)((const char *)run->image + done),
+			    (long)(run->image->size - done));
+
+			if (n <= 0)
+				die("no memory to hand the policy image over", NULL, NULL);
+			done += (size_t)n;
+		}
+		run->image = seal(run, fd, "the policy image");
+	}
+	if (raw_fcntl(run->image_fd, RAW_F_SETFD, 0) != 0)
+		die("the policy image cannot be handed over", NULL, NULL);
+}
+
+/* "STAGEFENCE_FENCE=FD" or "...=FD,STAGE" for the shim, which takes it out again. */
+static void hand_over(struct run *run, uint32_t stage)
+{
+	char number[24];
+	size_t count;
+
+	give_image(run);
+	environment_leave(run->env, false);
+
+	char **env = new_environment(run->env, &count);
+	char *value = join(
+	    PATH_HANDOVER "=", raw_decimal((unsigned long)run->image_fd, number + sizeof number));
+
+	if (stage != IMAGE_NONE)
+		value = join(join(value, ","), raw_decimal(stage, number + sizeof number));
+	env[count++] = value;
+	run->env = env;
+}
+
+static void preload_shim(struct run *run)
+{
+	size_t count;
+	struct look look;
+	const char *shim = find_beside(run, PATH_SHIM_NAME, PATH_SHIM);
+
+	look_at(shim, &look);
+	if (look.kind != LOOK_STATIC) /* an ELF file of our class; a library has no PT_INTERP */
+		die(shim, ": the shim is missing, or not for this architecture", NULL);
+	for (const char *p = shim; *p != '\0'; p++)
+		if (*p == ' ' || *p == ':' || *p == '$')
+			die(shim,
+			    ": the dynamic loader cannot be told a path with a space, a colon or a "
+			    "dollar",
+			    NULL);
+	environment_leave(run->env, true);
+
+	char **env = new_environment(run->env, &count);
+
+	env[count++] = join("LD_PRELOAD=", shim);
+	run->env = env;
+}
+
+/* True: the program is dynamic, and the shim is on its way to it. False: static, nothing stands in
+ * its way. */
+static bool prepare_inner(struct run *run, const struct image_stage *s, uint32_t stage)
+{
+	struct look look, loader;
+
+	for (unsigned depth = 0;; depth++) {
+		enum { SCRIPTS_MAX = 5 };
+
+		look_at(run->program, &look);
+		if (look.kind == LOOK_TEXT) { /* as execvp(3) would */
+			look.interpreter = (char *)"/bin/sh";
+			look.argument = NULL;
+		}
+		if (look.kind != LOOK_SCRIPT && look.kind != LOOK_TEXT)
+			break;
+		if (depth == SCRIPTS_MAX)
+			cannot_run(run->program, NULL, NULL, RAW_ELOOP);
+		if (!executable(run->program))
+			cannot_run(run->program, NULL, NULL, RAW_EACCES);
+		unfold_script(run, &look);
+	}
+	if (look.kind == LOOK_STATIC)
+		return false;
+	if (look.kind == LOOK_UNREADABLE)
+		cannot_run(run->program, NULL, NULL, RAW_EACCES);
+	if (look.kind == LOOK_FOREIGN)
+		refuse_foreign(run, s);
+	run->program = roots_own(run, s, run->program);
+	look_at(run->program, &look);
+
+	const char *base = look.loader;
+
+	for (const char *p = base; *p != '\0'; p++)
+		if (*p == '/')
+			base = p + 1;
+	look_at(roots_own(run, s, look.loader), &loader);
+	/* the loaders that are known to load a preload before anything else */
+	if (look.kind != LOOK_DYNAMIC || loader.kind != LOOK_STATIC ||
+	    !(raw_same(base, "ld-linux", 8) || raw_same(base, "ld-musl-", 8)))
+		die(run->program,
+		    ": its loader is unknown, and this stage needs one that honours LD_PRELOAD",
+		    NULL);
+	check_environment(run, s);
+	preload_shim(run);
+	hand_over(run, stage);
+	return true;
+}
+
+/* ---- the end ---- */
+
+/* What to execute if the kernel finds that the program is neither a binary nor says what reads it.
+ */
+struct fallback {
+	const char *program;
+	char **argv;
+};
+
+static long try_execute(const char *program, char **argv, char **env, const uint32_t *cookie)
+{
+	long secret[3] = { 0, 0, 0 };
+
+	for (unsigned i = 0; cookie != NULL && i < 3; i++)
+		secret[i] = (long)((uint64_t)cookie[2 * i] | (uint64_t)cookie[2 * i + 1] << 32);
+	return raw_call6(
+	    __NR_execve, (long)program, (long)argv, (long)env, secret[0], secret[1], secret[2]);
+}
+
+/* The fence may stand: no call but execve(2), and where that fails one line and the end. */
+static _Noreturn void execute(const struct run *run, const struct look *look,
+    const struct fallback *shell, const uint32_t *cookie)
+{
+	long error = try_execute(run->program, run->argv, run->env, cookie);
+
+	if (error == -RAW_ENOEXEC && shell->program != NULL)
+		error = try_execute(shell->program, shell->argv, run->env, cookie);
+	if (error == -RAW_ENOENT && look->kind == LOOK_SCRIPT) {
+		const char *last = look->argument != NULL ? look->argument : look->interpreter;
+		size_t n = raw_length(last);
+
+		if (n > 0 && last[n - 1] == '\r')
+			cannot_run(run->program,
+			    "its first line ends in CR LF, so there is no such interpreter",
+			    " (dos2unix)", RAW_ENOENT);
+		cannot_run(run->program, "there is no interpreter ", look->interpreter, RAW_ENOENT);
+	}
+	cannot_run(run->program, NULL, NULL, -error);
+}
+
+static void draw_cookie(struct run *run, const struct sock_filter *code, size_t count,
+    uint32_t cookie[FENCE_COOKIE_WORDS])
+{
+	const size_t size = sizeof *cookie * FENCE_COOKIE_WORDS;
+	uintptr_t page = (uintptr_t)run->image & ~(uintptr_t)4095;
+
+	if (count < FENCE_ATTEST_COUNT + FENCE_COOKIE_COUNT)
+		die("the policy image is damaged: a program has no place for the wrapper's secret",
+		    NULL, NULL);
+	/* nobody of the same uid may read the secret from our memory; execve(2) sets this back */
+	if (raw_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
+	    raw_call3(__NR_getrandom, (long)cookie, (long)size, 0) != (long)size)
+		die("the kernel gives no random numbers", NULL, NULL);
+	if (raw_call3(__NR_mprotect, (long)page,
+		(long)(run->image->size + ((uintptr_t)run->image - page)),
+		RAW_PROT_READ | RAW_PROT_WRITE) != 0)
+		die("out of memory", NULL, NULL);
+	fence_cookie((struct sock_filter *)code, cookie);
+}
+
+static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
+{
+	const struct image_stage *s = stage == IMAGE_PASS ? NULL : image_stage(run->image, stage);
+	const char *name = s == NULL ? NULL : image_string(run->image, s->name);
+	bool fenced = s != NULL && s->exact != IMAGE_NONE;
+	uint32_t cookie[FENCE_COOKIE_WORDS];
+	struct fallback shell = { NULL, NULL };
+	struct look look;
+
+	look_at(run->program, &look);
+	if (fenced && look.kind == LOOK_FOREIGN && !(s->flags & STAGE_FOREIGN))
+		refuse_foreign(run, s);
+	if (look.kind == LOOK_TEXT) {
+		struct run script = { .argv = run->argv, .program = run->program };
+		struct look sh = { .interpreter = (char *)"/bin/sh" };
+
+		unfold_script(&script, &sh);
+		shell.program = script.program;
+		shell.argv = script.argv;
+	}
+	if (s != NULL && (s->flags & STAGE_NO_NEW_PRIVS) &&
+	    raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		die("the kernel refuses no_new_privs", NULL, NULL);
+	if (!fenced) {
+		/* the shim stays for later programs; this one must hear that it need not ask again
+		 */
+		if (run->again)
+			hand_over(run, IMAGE_NONE);
+		execute(run, &look, &shell, NULL);
+	}
+	/* the shim would raise the system's stage, which is done here */
+	if (run->conf == NULL)
+		environment_leave(run->env, true);
+	if (fence_ask(image_program(run->image, s->exact)->digest))
+		execute(run, &look, &shell, NULL);
+
+	bool inner = s->outer != IMAGE_NONE && prepare_inner(run, s, stage);
+	const struct image_program *p = image_program(run->image, inner ? s->outer : s->exec);
+	const struct sock_filter *code = image_code(run->image, p);
+
+	if (code == NULL)
+		die("the policy image is damaged: the sum of stage ", name, "'s program is wrong");
+	if (p->cookie)
+		draw_cookie(run, code, p->count, cookie);
+
+	const char *wrong = fence_raise(code, p, 0);
+
+	if (wrong != NULL)
+		raw_die("the fence of stage ", name, " ", wrong, NULL);
+	execute(run, &look, &shell, p->cookie ? cookie : NULL);
+}
+
+/* ---- options ---- */
+
+static const char usage[] =
+    "usage: stagefence [-c FILE] [-s STAGE] [--] COMMAND [ARG...]\n"
+    "Run COMMAND confined by the system call policy of its stage.\n\n"
+    "  -c FILE    a policy, or one compiled by stagefencectl compile, instead of " PATH_CONF "\n"
+    "  -s STAGE   the stage, instead of the one that the environment names\n"
+    "  -h         print this\n"
+    "  -V         print the version\n\n"
+    "Exit status: 125 stagefence failed or refused, 126 COMMAND cannot be run, 127 it is not "
+    "there, else COMMAND's.\n";
+static const char version[] = "stagefence " VERSION "\n";
+
+static _Noreturn void print(const char *text)
+{
+	long size = (long)raw_length(text);
+
+	raw_exit(raw_call3(__NR_write, 1, (long)text, size) == size ? 0 : RAW_OUR_FAILURE);
+}
+
+/* As getopt(3) with "+c:s:hV"; stops at the command. */
+static void read_options(struct run *run, char **argv)
+{
+	for (; *argv != NULL && argv[0][0] == '-' && argv[0][1] != '\0'; argv++) {
+		char option[] = { '-', argv[0][1], '\0' };
+
+		if (raw_equal(*argv, "--")) {
+			argv++;
+			break;
+		}
+		if (raw_equal(*argv, "-h") || raw_equal(*argv, "--help"))
+			print(usage);
+		if (raw_equal(*argv, "-V") || raw_equal(*argv, "--version"))
+			print(version);
+		if (option[1] != 'c' && option[1] != 's')
+			die("unknown option ", *argv, "; stagefence -h lists them");
+
+		const char *value = argv[0][2] != '\0' ? *argv + 2 : *++argv;
+
+		if (value == NULL)
+			die("option ", option, " needs a value");
+		if (option[1] == 'c')
+			run->conf = value;
+		else
+			run->stage = value;
+	}
+	run->argv = argv;
+	if (*argv == NULL)
+		die("no command: stagefence [-c FILE] [-s STAGE] [--] COMMAND [ARG...]", NULL,
+		    NULL);
+}
+
+/* ---- the start ---- */
+
+/* Whoever starts us chose the policy; with privileges that he has not, that choice would be an
+ * attack. */
+static void check_caller(const unsigned long *auxv)
+{
+	enum { AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14, AT_SECURE = 23 };
+	unsigned long value[AT_SECURE + 1] = { [AT_SECURE] = 1 };
+
+	for (; auxv[0] != 0; auxv += 2)
+		if (auxv[0] <= AT_SECURE)
+			value[auxv[0]] = auxv[1];
+	if (value[AT_SECURE] != 0 || value[AT_UID] != value[AT_EUID] ||
+	    value[AT_GID] != value[AT_EGID])
+		die("must not be setuid, setgid or have file capabilities: chmod ug-s and setcap "
+		    "-r its executable",
+		    NULL, NULL);
+}
+
+_Noreturn void stagefence_main(long *stack);
+
+_Noreturn void stagefence_main(long *stack)
+{
+	char **argv = (char **)(stack + 1), **env = argv + *stack + 1;
+	char **auxv = env;
+	struct run run = { .env = env, .image_fd = -1 };
+
+	while (*auxv != NULL)
+		auxv++;
+	check_caller((const unsigned long *)(auxv + 1));
+	run.self = own_folder();
+	if (argv[0] != NULL && argv[1] != NULL && argv[2] != NULL &&
+	    raw_equal(argv[0], PATH_AGAIN)) {
+		run.again = true;
+		run.program = argv[1];
+		run.argv = argv + 2;
+	} else
+		read_options(&run, argv + (argv[0] != NULL));
+	run.image = get_image(&run);
+
+	uint32_t stage = pick_stage(&run);
+
+	/* what anybody may have put there; only we do */
+	environment_leave(run.env, false);
+	if (!run.again)
+		run.program = find_program(&run);
+	raise_and_execute(&run, stage);
+}
+
+/* Entered by the kernel with the stack as it laid it out (execve(2); System V ABI, "Process
+ * Initialization"). */
+#if defined(__x86_64__)
+__asm__(".globl _start\n.type _start, @function\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n"
+	"\tand $-16, %rsp\n\tcall stagefence_main\n\tud2\n");
+#else
+__asm__(
+    ".globl _start\n.type _start, %function\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n"
+    "\tb stagefence_main\n");
+#endif

@@ -1,0 +1,263 @@
+#include "verify.h"
+
+#include <linux/audit.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf.h"
+#include "calls.h"
+#include "consts.h"
+#include "loader.h"
+#include "mem.h"
+#include "policy.h"
+#include "say.h"
+
+enum { ARGUMENTS = 6, NUMBERS = 1024, X32 = 0x40000000, MIXES = 64 };
+
+struct check {
+	const struct policy *policy;
+	const struct stage *stage;
+	bool loader, cookie;
+	const struct sock_filter *code;
+	size_t count;
+	struct arena *arena;
+	bool good;
+};
+
+static uint64_t judged;
+
+uint64_t verify_count(void)
+{
+	return judged;
+}
+
+static const char *action_text(struct arena *a, uint32_t action)
+{
+	unsigned data = action & SECCOMP_RET_DATA;
+
+	switch (action & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW: return "allow";
+	case SECCOMP_RET_LOG: return "log";
+	case SECCOMP_RET_TRACE: return "trace";
+	case SECCOMP_RET_USER_NOTIF: return "notify";
+	case SECCOMP_RET_TRAP: return "trap";
+	case SECCOMP_RET_KILL_THREAD: return "kill_thread";
+	case SECCOMP_RET_KILL_PROCESS: return "kill_process";
+	case SECCOMP_RET_ERRNO:
+		return const_errno_name(data) != NULL ? const_errno_name(data)
+						      : arena_format(a, "errno %u", data);
+	default: return arena_format(a, "0x%08x", action);
+	}
+}
+
+static const struct call *native(const struct seccomp_data *d)
+{
+	return d->arch == abi_audit_arch(abi_native())
+	    ? call_numbered(abi_native(), (uint32_t)d->nr)
+	    : NULL;
+}
+
+static struct decision expected(const struct check *c, const struct seccomp_data *d)
+{
+	struct clause *before;
+	size_t n = c->loader ? loader_clauses(native(d), c->arena, &before) : 0;
+
+	/* the secret is drawn at each launch; in the image it is all zeros */
+	if (c->cookie && native(d) == call_named("execve") &&
+	    (d->args[3] | d->args[4] | d->args[5]) == 0)
+		return (struct decision){ SECCOMP_RET_ALLOW, NULL };
+	for (size_t i = 0; i < n; i++) {
+		bool holds = true;
+
+		for (size_t k = 0; k < before[i].condition_count; k++)
+			holds = holds &&
+			    condition_holds(&before[i].conditions[k], (const uint64_t *)d->args);
+		if (holds)
+			return before[i].decision;
+	}
+	return policy_decide(c->policy, c->stage, d);
+}
+
+static void judge(struct check *c, const struct seccomp_data *d)
+{
+	struct decision want = expected(c, d);
+	struct bpf_result have = bpf_run(c->code, c->count, d);
+	const struct origin *at = want.rule != NULL ? &want.rule->origin : &c->stage->own.origin;
+	const struct call *call = native(d);
+
+	judged++;
+	if (have.action == want.action || !c->good)
+		return;
+	c->good = false;
+	say_at(at->file, at->line,
+	    "stage %s: this cannot be expressed: %s (%#x on %#x) with %#llx %#llx %#llx %#llx "
+	    "%#llx %#llx must be %s, and the filter says %s",
+	    c->stage->own.name, call != NULL ? call->name : "a call", (unsigned)d->nr, d->arch,
+	    d->args[0], d->args[1], d->args[2], d->args[3], d->args[4], d->args[5],
+	    action_text(c->arena, want.action), action_text(c->arena, have.action));
+}
+
+/* ---- the arguments that could make a difference ---- */
+
+struct values {
+	uint64_t *items;
+	size_t count;
+};
+
+static void add(struct check *c, struct values *v, uint64_t value)
+{
+	for (size_t i = 0; i < v->count; i++)
+		if (v->items[i] == value)
+			return;
+	v->items = arena_grow(c->arena, v->items, v->count, sizeof *v->items);
+	v->items[v->count++] = value;
+}
+
+/* Around one condition: its value and its neighbours, every bit of it flipped, and the upper half
+ * dirty. */
+static void add_boundaries(struct check *c, struct values *v, const struct condition *k)
+{
+	const uint64_t high = (uint64_t)UINT32_MAX << 32,
+		       points[] = { k->value, k->value + 1, k->value - 1, k->value ^ k->mask,
+			       k->value | ~k->mask, k->mask, ~k->mask, 0, ~(uint64_t)0 };
+
+	for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+		add(c, v, points[i]);
+		add(c, v, points[i] | high);
+		add(c, v, points[i] & ~high);
+		add(c, v, points[i] ^ (uint64_t)1 << 32);
+		add(c, v, points[i] ^ (uint64_t)1 << 63);
+	}
+	for (unsigned bit = 0; bit < 64; bit++)
+		add(c, v, k->value ^ (uint64_t)1 << bit);
+}
+
+/* An argument that fulfils the condition, as far as it can be fulfilled. */
+static uint64_t fulfil(const struct condition *k)
+{
+	switch (k->op) {
+	case OP_NE: return k->value ^ (k->mask & -k->mask);
+	case OP_LT: return k->value - 1;
+	case OP_GT: return k->value + 1;
+	default: return k->value;
+	}
+}
+
+/* Around each clause one argument at a time, all others fulfilling it; then mixtures, of a fixed
+ * sequence. */
+static void judge_conditions(
+    struct check *c, const struct clause *list, size_t count, struct seccomp_data *d)
+{
+	struct values v[ARGUMENTS] = { { NULL, 0 } };
+	uint64_t random = 0x9e3779b97f4a7c15u;
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < list[i].condition_count; k++)
+			add_boundaries(c, &v[list[i].conditions[k].arg], &list[i].conditions[k]);
+	for (size_t i = 0; i < count; i++) {
+		memset(d->args, 0, sizeof d->args);
+		for (size_t k = 0; k < list[i].condition_count; k++)
+			d->args[list[i].conditions[k].arg] = fulfil(&list[i].conditions[k]);
+		for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
+			uint64_t saved = d->args[arg];
+
+			for (size_t k = 0; k < v[arg].count; k++) {
+				d->args[arg] = v[arg].items[k];
+				judge(c, d);
+			}
+			d->args[arg] = saved;
+		}
+	}
+	for (unsigned mix = 0; mix < MIXES; mix++) {
+		for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
+			random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+			d->args[arg] = v[arg].count > 0 ? v[arg].items[random % v[arg].count]
+							: random;
+		}
+		judge(c, d);
+	}
+}
+
+static bool has_conditions(const struct clause *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].condition_count > 0)
+			return true;
+	return false;
+}
+
+static void judge_call(struct check *c, const struct call *call, struct seccomp_data *d)
+{
+	struct clause *list, *before;
+	size_t count = policy_list(c->policy, c->stage, call, c->arena, &list);
+	size_t before_count = c->loader ? loader_clauses(call, c->arena, &before) : 0;
+	bool prologue = call != NULL &&
+	    (strcmp(call->name, "prctl") == 0 || (c->cookie && strcmp(call->name, "execve") == 0));
+
+	memset(d->args, 0, sizeof d->args);
+	judge(c, d);
+	/* an answer that needs no argument must not look at one, or the kernel runs the filter on
+	 * every such call */
+	if (c->good && !prologue && !has_conditions(list, count) &&
+	    !(before_count > 0 && has_conditions(before, before_count)) &&
+	    bpf_run(c->code, c->count, d).looked_at_arguments) {
+		c->good = false;
+		say_at(c->stage->own.origin.file, c->stage->own.origin.line,
+		    "stage %s: the filter looks at the arguments of call %d without a need",
+		    c->stage->own.name, d->nr);
+	}
+	memset(d->args, 0xff, sizeof d->args);
+	judge(c, d);
+	if (before_count > 0)
+		judge_conditions(c, before, before_count, d);
+	judge_conditions(c, list, count, d);
+}
+
+static void judge_foreign(struct check *c)
+{
+	static const uint32_t arches[] = { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64,
+		AUDIT_ARCH_ARM, 0, UINT32_MAX };
+	static const uint32_t numbers[] = { UINT32_MAX, UINT32_MAX - 1, INT32_MAX,
+		(uint32_t)INT32_MAX + 1, NUMBERS };
+	struct seccomp_data d = { 0 };
+
+	for (size_t a = 0; a < sizeof arches / sizeof arches[0]; a++) {
+		d.arch = arches[a];
+		for (uint32_t nr = 0; d.arch != abi_audit_arch(abi_native()) && nr < NUMBERS;
+		     nr++) {
+			d.nr = (int)nr;
+			judge(c, &d);
+		}
+		for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+			d.nr = (int)numbers[i];
+			judge(c, &d);
+		}
+	}
+	d.arch = abi_audit_arch(abi_native());
+	for (uint32_t nr = 0; nr < NUMBERS; nr++) {
+		d.nr = (int)(X32 | nr);
+		judge(c, &d);
+	}
+}
+
+bool verify_program(const struct policy *p, const struct stage *s, bool loader, bool cookie,
+    const struct sock_filter *code, size_t count)
+{
+	struct check c = { p, s, loader, cookie, code, count, arena_new(), true };
+	struct seccomp_data d = { .arch = abi_audit_arch(abi_native()) };
+	const char *wrong = bpf_check(code, count);
+
+	if (wrong != NULL) {
+		say_at(s->own.origin.file, s->own.origin.line,
+		    "stage %s: the kernel would refuse the filter: %s", s->own.name, wrong);
+		c.good = false;
+	}
+	for (uint32_t nr = 0; c.good && nr < NUMBERS; nr++) {
+		d.nr = (int)nr;
+		judge_call(&c, call_numbered(abi_native(), nr), &d);
+	}
+	if (c.good)
+		judge_foreign(&c);
+	arena_free(c.arena);
+	return c.good;
+}
