@@ -80,6 +80,23 @@ $(BUILD)/groups.conf: conf/groups.conf
 	cp $< $@
 	@chmod go-w $@
 
+# INSTALL_ONLY: what is built, as it is
+install: $(if $(INSTALL_ONLY),,all)
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(libdir)/stagefence \
+	    $(DESTDIR)$(datadir)/stagefence/profiles $(DESTDIR)$(sysconfdir)/stagefence/conf.d $(DESTDIR)$(cachedir)/stagefence
+	$(INSTALL) -m 755 $(BUILD)/stagefence $(DESTDIR)$(bindir)/stagefence
+	$(INSTALL) -m 755 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
+	$(INSTALL) -m 755 $(BUILD)/libstagefence.so $(DESTDIR)$(libdir)/stagefence/libstagefence.so
+	$(INSTALL) -m 644 conf/groups.conf $(DESTDIR)$(datadir)/stagefence/groups.conf
+	test -e $(DESTDIR)$(sysconfdir)/stagefence/stagefence.conf || \
+	    $(INSTALL) -m 644 conf/stagefence.conf $(DESTDIR)$(sysconfdir)/stagefence/stagefence.conf
+
+# the policy stays: it is the administrator's
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/stagefence $(DESTDIR)$(sbindir)/stagefencectl $(DESTDIR)$(cachedir)/stagefence/policy.sfi
+	rm -rf $(DESTDIR)$(libdir)/stagefence $(DESTDIR)$(datadir)/stagefence
+	-rmdir $(DESTDIR)$(cachedir)/stagefence
+
 -include $(wildcard $(BUILD)/wrapper/*.d $(BUILD)/preload/*.d)
 
 clean:

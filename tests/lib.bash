@@ -1,0 +1,48 @@
+# lib.bash: what every test file loads. Each test runs in a folder of its own, with the built (or, with
+# STAGEFENCE_INSTALLED=1, the installed) programs first in PATH and nothing of ours in the environment.
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+source_folder=$(dirname "$tests")
+build=${STAGEFENCE_BUILD:-$source_folder/build}
+# the compiled helpers of tests/helpers
+helpers=$build/tests
+
+unset LD_PRELOAD "${!STAGEFENCE_STAGE@}" "${!STAGEFENCE_FENCE@}" BASH_ENV ENV
+export LC_ALL=C HOME=$BATS_TEST_TMPDIR TMPDIR=$BATS_TEST_TMPDIR
+umask 022
+[ -n "${STAGEFENCE_INSTALLED-}" ] || PATH=$build:$PATH
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+cd "$BATS_TEST_TMPDIR" || exit 1
+
+# Says what a test needs; a word that is not known is a mistake of the test. What this machine could have must not be
+# skipped: only root, an ordinary user and an optional program may be.
+needs() {
+	case $1 in
+	root) [ "$(id -u)" = 0 ] || skip "needs root" ;;
+	user) [ "$(id -u)" != 0 ] || skip "needs an ordinary user" ;;
+	program) command -v "$2" >/dev/null || skip "needs $2, which is not installed" ;;
+	x86_64) [ "$(uname -m)" = x86_64 ] || skip "needs x86_64" ;;
+	*)
+		echo "needs: what is $1?" >&2
+		return 1
+		;;
+	esac
+}
+
+# policy NAME 'STAGES...': writes NAME.conf, whose list of stages is the rest.
+policy() {
+	printf 'version = 1;\nstages = (\n%s\n);\n' "$2" >"$1.conf"
+}
+
+# Runs under a time limit, and without bats' descriptor, which a background process would keep open.
+within() {
+	timeout --foreground --kill-after=5 "$1" "${@:2}" 3>&-
+}
+
+# One line on stderr and nothing else: what every refusal must be.
+one_line() {
+	[ "$(printf '%s\n' "$1" | wc -l)" = 1 ] && [ -n "$1" ]
+}
