@@ -40,12 +40,12 @@ free        := -ffreestanding -fno-builtin -fno-stack-protector -fvisibility=hid
                $(call cc-has,-fcf-protection=full) $(call cc-has,-mgeneral-regs-only) -g
 free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,norelro,-z,noseparate-code,--build-id=none
 wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
-shim_cflags  = $(base) $(free) -Os -fPIC $(CPPFLAGS)
+shim_cflags  = $(base) $(free) -Os $(call cc-has,-Oz) -fPIC $(CPPFLAGS)
 
 ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o compile.o verify.o filter.o loader.o conf.o scan.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o mem.o say.o)
 
-.PHONY: all demo test lint fuzz bench install uninstall clean FORCE
+.PHONY: all demo test test-jobs test-programs lint fuzz bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/stagefence $(BUILD)/stagefencectl $(BUILD)/libstagefence.so $(BUILD)/groups.conf
@@ -79,6 +79,69 @@ $(BUILD)/groups.conf: conf/groups.conf
 	@mkdir -p $(@D)
 	cp $< $@
 	@chmod go-w $@
+
+# ---- for people: each installs what it needs, or says what to install ----
+
+# make once more: what was missing when the flags above were chosen may be there now
+demo:
+	packaging/install-deps demo
+	$(MAKE) all
+	tests/demo/run
+
+test:
+	packaging/install-deps test
+	$(MAKE) all test-programs
+	tests/run $(TESTS)
+
+# a real program's own build and tests, bare and confined; fetches its source by name
+test-jobs:
+	packaging/install-deps demo
+	$(MAKE) all
+	tests/jobs/run
+
+# ---- tests' own programs ----
+
+test_names   := twice seen signals
+test_cflags   = $(base) -O1 $(CPPFLAGS) $(CFLAGS)
+ctl_parts     = $(filter-out %/ctl.o,$(ctl_objects))
+
+test-programs: $(addprefix $(BUILD)/tests/,$(test_names) calls-check)
+
+$(BUILD)/tests/%: tests/helpers/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(test_cflags) -o $@ $< $(LDFLAGS)
+
+$(BUILD)/tests/calls-check: tests/calls-check.c $(BUILD)/wrapper/calls.o
+	@mkdir -p $(@D)
+	$(CC) $(test_cflags) $(libs_cflags) -o $@ $^ $(libs_ldlibs) $(LDFLAGS)
+
+# ---- benchmarks: ratios in one run, no verdicts ----
+
+bench: all $(addprefix $(BUILD)/bench/,launch call allow)
+	tests/bench/run $(BUILD)
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(test_cflags) -O2 $(if $(filter allow,$*),$(libs_cflags)) -o $@ $< \
+	    $(if $(filter allow,$*),$(libs_ldlibs)) $(LDFLAGS)
+
+# ---- lint ----
+
+c_files      := $(wildcard preload/*.[ch] wrapper/*.[ch])
+shell_files   = .ci/run tests/run tests/lib.bash $(wildcard tests/*.sh tests/*.bats tests/*/run tests/helpers/machine) \
+                $(wildcard packaging/install-deps)
+ctl_sources   = $(patsubst $(BUILD)/%.o,%.c,$(ctl_objects))
+
+# the analyzer does not see what a system call of raw.h writes
+lint:
+	clang-format --dry-run --Werror $(c_files)
+	for f in $(ctl_sources); do $(CC) $(filter-out -MMD -MP,$(base)) $(libs_cflags) -O1 -fanalyzer \
+	    -Wno-analyzer-use-of-uninitialized-value -Werror -c -o /dev/null $$f || exit 1; done
+	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -D__x86_64__ \
+	    --suppress=missingIncludeSystem $(paths) preload wrapper
+	clang-tidy --quiet --warnings-as-errors='*' $(ctl_sources) -- -std=c11 -D_GNU_SOURCE $(paths) $(libs_cflags)
+	shellcheck --severity=warning --exclude=SC2154,SC2030,SC2031 $(shell_files)
+	mandoc -Tlint -W warning wrapper/*.[158]
 
 # INSTALL_ONLY: what is built, as it is
 install: $(if $(INSTALL_ONLY),,all)

@@ -23,9 +23,15 @@
  * set it yet. */
 extern char **environ __attribute__((weak));
 
-static _Noreturn void die(const char *why)
+/* Whole lines, so that saying them is one call and no code. */
+#define DIE(why) die("stagefence: " why "\n", sizeof "stagefence: " why)
+
+#define NOT_HANDED_OVER PATH_HANDOVER " was not set by the wrapper: unset it"
+
+static _Noreturn void die(const char *line, size_t size)
 {
-	raw_die(why, NULL, NULL, NULL, NULL);
+	raw_call3(__NR_write, 2, (long)line, (long)size);
+	raw_exit(RAW_OUR_FAILURE);
 }
 
 /*
@@ -64,7 +70,6 @@ static uint32_t number(const char **text)
  */
 static void take_over(const char *handover, char **env)
 {
-	static const char bad[] = PATH_HANDOVER " was not set by the wrapper: unset it";
 	struct raw_stat st;
 	const char *name;
 	enum image_fault fault;
@@ -74,13 +79,13 @@ static void take_over(const char *handover, char **env)
 	if (load_sealed(fd) && raw_statx(fd, "", RAW_AT_EMPTY_PATH, &st) == 0)
 		h = load_map(fd, st.size, &fault);
 	if (h == NULL)
-		die(bad);
+		DIE(NOT_HANDED_OVER);
 	if (*handover == '\0') {
 		uint32_t picked = image_pick(h, env, &name);
 
 		if (picked == IMAGE_NONE ||
 		    (picked != IMAGE_PASS && image_stage(h, picked)->exact != IMAGE_NONE))
-			die(bad);
+			DIE(NOT_HANDED_OVER);
 		raw_call3(__NR_munmap, (long)h, h->size, 0);
 		raw_close(fd);
 		environment_leave(env, false);
@@ -93,9 +98,9 @@ static void take_over(const char *handover, char **env)
 
 	if (i >= h->part[IMAGE_STAGES].count || s->outer == IMAGE_NONE ||
 	    !fence_ask(image_program(h, s->outer)->digest))
-		die(bad);
+		DIE(NOT_HANDED_OVER);
 	if (!raise(h, image_program(h, s->exact), fd))
-		die("the inner fence cannot be raised");
+		DIE("the inner fence cannot be raised");
 	environment_leave(env, true);
 }
 
@@ -126,7 +131,7 @@ static _Noreturn void run_wrapper(char **env)
 		raw_copy(argv + AHEAD, env - 1 - argc, size);
 		raw_call3(__NR_execve, (long)PATH_WRAPPER, (long)argv, (long)env);
 	}
-	die("cannot run " PATH_WRAPPER " (is it installed, and /proc mounted?)");
+	DIE("cannot run " PATH_WRAPPER " (is it installed, and /proc mounted?)");
 }
 
 /* Preload mode. */

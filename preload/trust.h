@@ -126,11 +126,13 @@ static inline int trust_open(
 	for (;;) {
 		long error = fd < 0 ? fd : raw_statx(fd, "", RAW_AT_EMPTY_PATH, st);
 		enum trust_fault fault = error < 0 ? TRUST_ERROR : trust_judge(st, flags);
-		unsigned type = st->mode & RAW_S_IFMT;
 		size_t n = 0;
 
 		if (fault != TRUST_GOOD)
 			return trust_refuse(no, fd, fault, -error);
+
+		unsigned type = st->mode & RAW_S_IFMT;
+
 		while (*path == '/')
 			path++;
 		if (*path == '\0') {

@@ -8,6 +8,7 @@ tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 source_folder=$(dirname "$tests")
 build=${STAGEFENCE_BUILD:-$source_folder/build}
 # the compiled helpers of tests/helpers
+# shellcheck disable=SC2034
 helpers=$build/tests
 
 unset LD_PRELOAD "${!STAGEFENCE_STAGE@}" "${!STAGEFENCE_FENCE@}" BASH_ENV ENV

@@ -757,13 +757,18 @@ static bool good_name(struct reader *r, const config_setting_t *s, const char *n
 	return true;
 }
 
+/* Without match, a stage answers to its own name. */
 static void read_patterns(struct reader *r, const config_setting_t *s, struct stage *stage)
 {
 	size_t count = s == NULL ? 1 : string_count(r, s);
 
 	stage->patterns = arena_array(r->arena, count, sizeof *stage->patterns);
+	if (s == NULL) {
+		stage->patterns[stage->pattern_count++] = stage->own.name;
+		return;
+	}
 	for (size_t i = 0; i < count; i++) {
-		const char *text = s == NULL ? stage->own.name : string_at(r, s, i);
+		const char *text = string_at(r, s, i);
 
 		if (text == NULL)
 			continue;
@@ -772,7 +777,7 @@ static void read_patterns(struct reader *r, const config_setting_t *s, struct st
 		else
 			stage->patterns[stage->pattern_count++] = text;
 	}
-	if (s != NULL && count == 0)
+	if (count == 0)
 		SAY(r, s, "match is empty: leave it out to match the name itself");
 }
 

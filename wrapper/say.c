@@ -14,7 +14,8 @@ static bool notes;
 
 /* One write(2) a line, so that lines of several processes do not mix; no byte that could steer a
  * terminal. */
-static void line(const char *file, int at, const char *kind, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void line(
+    const char *file, int at, const char *kind, const char *format, va_list args)
 {
 	char text[LINE_SIZE];
 	int n = snprintf(text, sizeof text, "%s: ", say_program);
