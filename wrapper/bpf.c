@@ -168,6 +168,8 @@ struct bpf_result bpf_run(
 				value = sizeof *data;
 			else if (BPF_MODE(f->code) == BPF_ABS) {
 				value = load(data, f->k);
+				if (f->k == offsetof(struct seccomp_data, nr))
+					result.looked_at_number = true;
 				if (f->k > offsetof(struct seccomp_data, arch))
 					result.looked_at_arguments = true;
 			}

@@ -21,7 +21,8 @@ const char *bpf_check(const struct sock_filter *code, size_t count);
 
 struct bpf_result {
 	uint32_t action;
-	unsigned steps;           /* instructions executed */
+	unsigned steps; /* instructions executed */
+	bool looked_at_number;
 	bool looked_at_arguments; /* if not, the kernel answers "allow" from its bitmap, without
 				     running it */
 };

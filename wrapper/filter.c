@@ -16,8 +16,10 @@
 enum {
 	ARGUMENTS = 6,
 	LAYERS_MAX = 32,
-	CUBES_MAX = 2048,            /* alternatives of one clause */
-	BODY_MAX = BPF_MAXINSNS - 64 /* the prologue's share */
+	CUBES_MAX = 2048,             /* alternatives of one clause */
+	BODY_MAX = BPF_MAXINSNS - 64, /* the prologue's share */
+	NUMBERS = 640,               /* call numbers that are told apart; ours end before 600 */
+	X32_BIT = 0x40000000
 };
 
 /* What a layer's program returns where it has no answer; no policy can: trace has data 0. */
@@ -110,8 +112,8 @@ struct build {
 	const struct stage *stage;
 	struct arena *arena;
 	bool loader;
-	uint32_t fallback; /* of the last layer */
-	scmp_filter_ctx main, layer[LAYERS_MAX];
+	uint32_t fallback; /* for numbers that no table knows */
+	scmp_filter_ctx last, layer[LAYERS_MAX];
 	size_t layer_count;
 };
 
@@ -121,20 +123,20 @@ static void say_library(const struct build *b, const char *what, int error)
 	    b->stage->own.name, what, strerror(-error));
 }
 
-static scmp_filter_ctx new_context(const struct build *b, uint32_t fallback, bool tree)
+/* *made, created when the first rule needs it. False: it has been said why there is none. */
+static bool need_context(const struct build *b, scmp_filter_ctx *made, uint32_t fallback)
 {
-	scmp_filter_ctx ctx = seccomp_init(fallback);
-	int error = ctx == NULL
-	    ? -ENOMEM
-	    : seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	int error;
 
-	if (error == 0 && tree)
-		error = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (error == 0)
-		return ctx;
-	say_library(b, "a new filter", error);
-	seccomp_release(ctx);
-	return NULL;
+	if (*made != NULL)
+		return true;
+	*made = seccomp_init(fallback);
+	error = *made == NULL
+	    ? -ENOMEM
+	    : seccomp_attr_set(*made, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (error != 0)
+		say_library(b, "a new filter", error);
+	return error == 0;
 }
 
 static bool add_rule(const struct build *b, scmp_filter_ctx ctx, const struct call *call,
@@ -149,72 +151,70 @@ static bool add_rule(const struct build *b, scmp_filter_ctx ctx, const struct ca
 			compare[count++] = SCMP_CMP64(
 			    arg, SCMP_CMP_MASKED_EQ, cube->mask[arg], cube->value[arg]);
 	error = seccomp_rule_add_exact_array(ctx, action, call->nr[abi_native()], count, compare);
-	if (error != 0)
+	/* two clauses may come down to the same comparison; libseccomp 2.6 says so */
+	if (error != 0 && error != -EEXIST)
 		say_library(b, call->name, error);
-	return error == 0;
+	return error == 0 || error == -EEXIST;
 }
 
-static void say_complex(const struct build *b, const struct clause *clause, const struct call *call)
+static bool say_complex(const struct build *b, const struct clause *clause, const struct call *call)
 {
 	const struct rule *r = clause->decision.rule;
+	const struct origin *at = r != NULL ? &r->origin : &b->stage->own.origin;
 
-	say_at(r != NULL ? r->origin.file : b->stage->own.origin.file,
-	    r != NULL ? r->origin.line : 0,
-	    "stage %s: the conditions on %s are too many for a filter", b->stage->own.name,
-	    call->name);
+	say_at(at->file, at->line, "stage %s: the conditions on %s are too many for a filter",
+	    b->stage->own.name, call->name);
+	return false;
 }
 
-/* The layer's context, made when the first rule needs it; NULL once it has been said why there is
- * none. */
-static scmp_filter_ctx layer_context(struct build *b, size_t layer)
+/* A call's decision list, with what the loader needs in front. */
+static size_t list_call(const struct build *b, const struct call *call, struct clause **all)
 {
-	if (layer == b->layer_count) {
-		b->layer[layer] = new_context(b, no_answer, false);
-		if (b->layer[layer] == NULL)
-			return NULL;
-		b->layer_count++;
-	}
-	return b->layer[layer];
+	struct clause *list, *before;
+	size_t before_count = b->loader ? loader_clauses(call, b->arena, &before) : 0;
+	size_t count = policy_list(b->policy, b->stage, call, b->arena, &list);
+
+	*all = list;
+	if (before_count == 0)
+		return count;
+	*all = arena_array(b->arena, before_count + count, sizeof **all);
+	memcpy(*all, before, before_count * sizeof **all);
+	memcpy(*all + before_count, list, count * sizeof **all);
+	return before_count + count;
 }
 
 /*
- * One call's list: consecutive clauses with one action share a layer, for they are alternatives;
- * the last clause, which has no conditions, goes into the main program, unless that does it anyway.
+ * A list with conditions: consecutive clauses with one action share a layer, for they are
+ * alternatives; the first clause without conditions goes into the last program, unless that answers
+ * so anyway.
  */
-static bool add_call(struct build *b, const struct call *call)
+static bool add_call(struct build *b, const struct call *call, const struct clause *list)
 {
 	static const struct cube any;
-	struct clause *list, *before;
-	size_t before_count = b->loader ? loader_clauses(call, b->arena, &before) : 0;
-	size_t count = before_count + policy_list(b->policy, b->stage, call, b->arena, &list),
-	       layer = 0;
-	uint32_t last = no_answer;
+	size_t layer = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct clause *clause = i < before_count ? &before[i]
-							       : &list[i - before_count];
-		uint32_t action = clause->decision.action;
+	if (!need_context(b, &b->last, b->fallback))
+		return false;
+	for (size_t i = 0; list[i].condition_count > 0; i++) {
+		uint32_t action = list[i].decision.action;
 		struct cubes cubes;
 
-		if (clause->condition_count == 0)
-			return action == b->fallback || add_rule(b, b->main, call, action, &any);
-		if (last != no_answer && action != last)
+		if (i > 0 && action != list[i - 1].decision.action)
 			layer++;
-		last = action;
-		if (layer == LAYERS_MAX || !cubes_of(b->arena, clause, &cubes)) {
-			say_complex(b, clause, call);
+		if (layer == LAYERS_MAX || !cubes_of(b->arena, &list[i], &cubes))
+			return say_complex(b, &list[i], call);
+		if (!need_context(b, &b->layer[layer], no_answer))
 			return false;
-		}
-		for (size_t k = 0; k < cubes.count; k++) {
-			scmp_filter_ctx ctx = layer_context(b, layer);
-
-			if (ctx == NULL || !add_rule(b, ctx, call, action, &cubes.items[k]))
+		if (layer == b->layer_count)
+			b->layer_count++;
+		for (size_t k = 0; k < cubes.count; k++)
+			if (!add_rule(b, b->layer[layer], call, action, &cubes.items[k]))
 				return false;
-		}
-		if (cubes.count == 0 && layer_context(b, layer) == NULL)
-			return false;
 	}
-	abort(); /* every list ends in a clause without conditions */
+	while (list->condition_count > 0)
+		list++;
+	return list->decision.action == b->fallback ||
+	    add_rule(b, b->last, call, list->decision.action, &any);
 }
 
 /* libseccomp before 2.6 exports to a descriptor only. */
@@ -252,11 +252,13 @@ static void chain(const struct program *layer, struct program *all, struct sock_
 	all->count += layer->count;
 }
 
-static bool assemble(struct build *b, struct program *out)
+/* The program for calls with conditions; nothing if there are none. */
+static bool chain_layers(struct build *b, struct program *out)
 {
 	struct program layer;
 
-	if (!export(b, b->main, out))
+	*out = (struct program){ NULL, 0 };
+	if (b->last != NULL && !export(b, b->last, out))
 		return false;
 	for (size_t i = b->layer_count; i-- > 0;) {
 		if (!export(b, b->layer[i], &layer))
@@ -264,36 +266,186 @@ static bool assemble(struct build *b, struct program *out)
 		chain(&layer, out,
 		    arena_array(b->arena, layer.count + out->count, sizeof *out->code));
 	}
-	if (out->count <= BODY_MAX)
-		return true;
-	say_at(b->stage->own.origin.file, b->stage->own.origin.line,
-	    "stage %s: %zu instructions, and the kernel takes 4096 with ours: use fewer conditions",
-	    b->stage->own.name, out->count);
-	return false;
+	return true;
+}
+
+/* ---- numbers ---- */
+
+/* From first to the next range's first: an action, or to be asked of the chained programs. */
+struct range {
+	uint32_t first, action;
+	bool conditional;
+};
+
+struct ranges {
+	struct range items[NUMBERS + 4];
+	size_t count;
+};
+
+static void add_range(struct ranges *r, uint32_t first, uint32_t action, bool conditional)
+{
+	const struct range *last = r->count > 0 ? &r->items[r->count - 1] : NULL;
+
+	if (last != NULL && last->conditional == conditional &&
+	    (conditional || last->action == action))
+		return;
+	r->items[r->count++] = (struct range){ first, action, conditional };
+}
+
+/* Code that is written from its end: where a jump leads is known when the jump is written. */
+struct backwards {
+	struct sock_filter *end;
+	size_t count;
+	bool full;
+	struct {
+		uint32_t action;
+		size_t at; /* count when it was the first instruction */
+	} leaf[64];
+	size_t leaf_count;
+	size_t chained; /* where the chained programs begin */
+};
+
+enum { NEAR = 255 };
+
+static size_t put(struct backwards *c, struct sock_filter insn)
+{
+	if (c->count == BODY_MAX) {
+		c->full = true;
+		return c->count;
+	}
+	*(c->end - ++c->count) = insn;
+	return c->count;
+}
+
+/* An instruction at most NEAR before what is written next, that answers for the range. */
+static size_t put_leaf(struct backwards *c, const struct range *r)
+{
+	if (r->conditional && c->count - c->chained < NEAR)
+		return c->chained;
+	/* in front of a jump there are two more at most: see put_tree */
+	for (size_t i = c->leaf_count; !r->conditional && i-- > 0;)
+		if (c->leaf[i].action == r->action && c->count - c->leaf[i].at < NEAR - 2)
+			return c->leaf[i].at;
+	if (r->conditional)
+		return put(c,
+		    (struct sock_filter)BPF_STMT(
+			BPF_JMP | BPF_JA, (uint32_t)(c->count - c->chained)));
+	if (c->leaf_count < sizeof c->leaf / sizeof c->leaf[0]) {
+		c->leaf[c->leaf_count].action = r->action;
+		c->leaf[c->leaf_count++].at = c->count + 1;
+	}
+	return put(c, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, r->action));
+}
+
+/* A jump's distance from the next instruction to be written; over a longer one a plain jump is put
+ * between. */
+static size_t reach(struct backwards *c, size_t at)
+{
+	if (c->count - at <= NEAR - 1)
+		return at;
+	return put(c, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(c->count - at)));
+}
+
+/* Where to jump to with the number in A; it is known to lie in one of the ranges. */
+static size_t put_tree(struct backwards *c, const struct range *r, size_t count)
+{
+	size_t middle = count / 2, high, low;
+
+	if (count == 1)
+		return put_leaf(c, r);
+	high = put_tree(c, r + middle, count - middle);
+	low = put_tree(c, r, middle);
+	high = reach(c, high);
+	low = reach(c, low);
+	return put(c,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, r[middle].first,
+		(uint8_t)(c->count - high), (uint8_t)(c->count - low)));
+}
+
+/* Architecture and number in front of the chained programs; both in one piece. */
+static bool put_numbers(struct build *b, const struct ranges *ranges, struct program *out)
+{
+	struct sock_filter *room = arena_array(b->arena, BODY_MAX, sizeof *room);
+	struct backwards c = { .end = room + BODY_MAX };
+	const struct range killed = { 0, SECCOMP_RET_KILL_PROCESS, false };
+	size_t tree, kill;
+
+	if (out->count <= BODY_MAX) {
+		memcpy(c.end - out->count, out->code, out->count * sizeof *room);
+		c.count = out->count;
+	} else
+		c.full = true;
+	c.chained = c.count;
+	tree = put_tree(&c, ranges->items, ranges->count);
+	kill = put_leaf(&c, &killed);
+	if (tree != c.count)
+		tree = put(
+		    &c, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(c.count - tree)));
+	put(&c,
+	    (struct sock_filter)BPF_STMT(
+		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+	put(&c,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, abi_audit_arch(abi_native()), 0,
+		(uint8_t)(c.count - kill)));
+	put(&c,
+	    (struct sock_filter)BPF_STMT(
+		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
+	if (c.full) {
+		say_at(b->stage->own.origin.file, b->stage->own.origin.line,
+		    "stage %s: more than %d instructions: use fewer conditions", b->stage->own.name,
+		    BODY_MAX);
+		return false;
+	}
+	out->code = c.end - c.count;
+	out->count = c.count;
+	return true;
+}
+
+static bool build(struct build *b, struct program *out)
+{
+	struct ranges *ranges = arena_get(b->arena, sizeof *ranges);
+	struct clause *list;
+
+	list_call(b, NULL, &list);
+	b->fallback = list[0].decision.action;
+	for (uint32_t nr = 0; nr < NUMBERS; nr++) {
+		const struct call *call = call_numbered(abi_native(), nr);
+		bool conditional;
+
+		if (call == NULL) {
+			add_range(ranges, nr, b->fallback, false);
+			continue;
+		}
+		list_call(b, call, &list);
+		conditional = list[0].condition_count > 0;
+		add_range(ranges, nr, list[0].decision.action, conditional);
+		if (conditional && !add_call(b, call, list))
+			return false;
+	}
+	add_range(ranges, NUMBERS, b->fallback, false);
+	if (abi_native() == ABI_X86_64) {
+		/* x32's numbers; but for -1, a call that a tracer skipped */
+		add_range(ranges, X32_BIT, SECCOMP_RET_KILL_PROCESS, false);
+		add_range(ranges, UINT32_MAX, b->fallback, false);
+	}
+	return chain_layers(b, out) && put_numbers(b, ranges, out);
 }
 
 bool filter_build(const struct policy *p, const struct stage *s, bool loader, struct arena *a,
     struct program *out)
 {
 	struct build b = { .policy = p, .stage = s, .arena = a, .loader = loader };
-	struct clause *list;
 	bool good;
 
 	/* what this machine's kernel can do is asked when the fence is raised, not when it is
 	 * compiled */
 	seccomp_api_set(6);
-	policy_list(p, s, NULL, a, &list);
-	b.fallback = list[0].decision.action;
-	b.main = new_context(&b, b.fallback, true);
-	good = b.main != NULL;
-	for (size_t i = 0; good && i < call_count(); i++)
-		if (call_at(i)->nr[abi_native()] >= 0)
-			good = add_call(&b, call_at(i));
-	good = good && assemble(&b, out);
-	if (b.main != NULL)
-		seccomp_release(b.main);
-	for (size_t i = 0; i < b.layer_count; i++)
-		seccomp_release(b.layer[i]);
+	good = build(&b, out);
+	if (b.last != NULL)
+		seccomp_release(b.last);
+	for (size_t i = 0; i < LAYERS_MAX; i++)
+		if (b.layer[i] != NULL)
+			seccomp_release(b.layer[i]);
 	return good;
 }
 

@@ -1,12 +1,13 @@
 /*
  * filter.h: a stage becomes BPF. The only file that knows libseccomp.
  *
- * libseccomp's rules have no order, and for some combinations on one call it keeps a rule, drops
- * another and returns 0. So it is only given what it is known to do right: for each call
- * unconditional actions, or one action under comparisons of masked bits. A stage's decision lists
- * are cut into layers of such rules, each layer a program of its own; the programs are chained, a
- * layer that has no answer jumping on to the next. What comes out is judged by verify.h all the
- * same.
+ * Calls whose answer needs no argument are told apart by their number, in a tree of ranges: a few
+ * dozen instructions where libseccomp's own tree has hundreds, and every launch pays for each of
+ * them. What depends on arguments is libseccomp's. Its rules have no order, and for some
+ * combinations on one call it keeps a rule, drops another and returns 0; so it is only given what
+ * it is known to do right: one action under comparisons of masked bits. A call's decision list is
+ * cut into layers of such rules, each layer a program of its own; the programs are chained, a layer
+ * that has no answer jumping on to the next. What comes out is judged by verify.h all the same.
  */
 #ifndef STAGEFENCE_FILTER_H
 #define STAGEFENCE_FILTER_H

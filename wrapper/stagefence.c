@@ -25,7 +25,6 @@ struct run {
 	char **argv; /* the command's, as it will get them */
 	char **env;
 	const char *conf, *stage; /* -c and -s, or NULL */
-	char *self;               /* folder of this executable with its '/', or "" */
 	bool again;          /* the shim executes its program again: argv[0] is not the program */
 	int image_fd;        /* a sealed memfd, or -1 */
 	const char *program; /* what to execute */
@@ -86,11 +85,20 @@ static _Noreturn void die(const char *a, const char *b, const char *c)
 	raw_die(a, b, c, NULL, NULL);
 }
 
+/* Never given back: exec or exit does. Pages of the heap that are not used cost nothing. */
 static void *memory(size_t size)
 {
-	void *at = raw_map(
-	    size, RAW_PROT_READ | RAW_PROT_WRITE, RAW_MAP_PRIVATE | RAW_MAP_ANONYMOUS, -1);
+	static _Alignas(16) char heap[64 << 10];
+	static size_t used;
+	void *at;
 
+	size = (size + 15) & ~(size_t)15;
+	if (size <= sizeof heap - used) {
+		at = heap + used;
+		used += size;
+		return at;
+	}
+	at = raw_map(size, RAW_PROT_READ | RAW_PROT_WRITE, RAW_MAP_PRIVATE | RAW_MAP_ANONYMOUS, -1);
 	if (at == NULL)
 		die("out of memory", NULL, NULL);
 	return at;
@@ -112,15 +120,6 @@ static bool executable(const char *path)
 	return raw_call3(__NR_faccessat, RAW_AT_FDCWD, (long)path, RAW_X_OK) == 0;
 }
 
-/* A tool of ours beside this executable (a build tree, a copied folder), else where it is
- * installed. */
-static const char *find_beside(const struct run *run, const char *name, const char *installed)
-{
-	const char *beside = join(run->self, name);
-
-	return run->self[0] != '\0' && executable(beside) ? beside : installed;
-}
-
 /* The folder of /proc/self/exe. The kernel's word; argv[0] and AT_EXECFN are the caller's. */
 static char *own_folder(void)
 {
@@ -132,6 +131,15 @@ static char *own_folder(void)
 		n--;
 	path[n > 0 ? n : 0] = '\0';
 	return path;
+}
+
+/* A tool of ours beside this executable (a build tree, a copied folder), else where it is
+ * installed. */
+static const char *find_beside(const char *name, const char *installed)
+{
+	const char *folder = own_folder(), *beside = join(folder, name);
+
+	return folder[0] != '\0' && executable(beside) ? beside : installed;
 }
 
 /* ---- the image ---- */
@@ -185,8 +193,7 @@ static const struct image_header *seal(struct run *run, int fd, const char *name
  */
 static const struct image_header *compile(struct run *run, const char *conf)
 {
-	const char *compiler = find_beside(run, "stagefencectl", PATH_COMPILER), *argv[7],
-		   *none = NULL;
+	const char *compiler = find_beside("stagefencectl", PATH_COMPILER), *argv[7], *none = NULL;
 	int fd = sealable_memory(), status = 0;
 	unsigned n = 0;
 
@@ -337,7 +344,10 @@ static _Noreturn void cannot_run(const char *what, const char *why, const char *
 /* As execvp(3) does, but without executing: the fence must not stand while we still look around. */
 static const char *find_program(const struct run *run)
 {
+	enum { NAME_SIZE = 256 };
 	const char *name = run->argv[0];
+	char *candidate = memory(TRUST_PATH_MAX + NAME_SIZE);
+	size_t length = raw_length(name);
 	unsigned count;
 	const char *path = raw_env(run->env, "PATH", &count);
 	long error = RAW_ENOENT;
@@ -347,19 +357,19 @@ static const char *find_program(const struct run *run)
 			return name;
 	if (path == NULL)
 		path = "/bin:/usr/bin";
-	if (*name == '\0')
-		cannot_run("\"\"", NULL, NULL, RAW_ENOENT);
+	if (length == 0 || length >= NAME_SIZE)
+		cannot_run(length == 0 ? "\"\"" : name, NULL, NULL, RAW_ENOENT);
 	for (;; path++) {
-		char *candidate = memory(TRUST_PATH_MAX + 256);
 		size_t n = 0;
 		struct raw_stat st;
 
-		while (*path != ':' && *path != '\0' && n < TRUST_PATH_MAX)
-			candidate[n++] = *path++;
+		for (; *path != ':' && *path != '\0'; path++)
+			if (n < TRUST_PATH_MAX)
+				candidate[n++] = *path;
 		if (n > 0)
 			candidate[n++] = '/';
-		if (n < TRUST_PATH_MAX && raw_length(name) < 256) {
-			raw_copy(candidate + n, name, raw_length(name) + 1);
+		if (n < TRUST_PATH_MAX) { /* one that long is no folder */
+			raw_copy(candidate + n, name, length + 1);
 			if (raw_statx(RAW_AT_FDCWD, candidate, 0, &st) == 0) {
 				if ((st.mode & RAW_S_IFMT) == RAW_S_IFREG && executable(candidate))
 					return candidate;
@@ -368,7 +378,6 @@ static const char *find_program(const struct run *run)
 		}
 		if (*path == '\0')
 			cannot_run(name, NULL, NULL, error);
-		raw_call3(__NR_munmap, (long)candidate, TRUST_PATH_MAX + 256, 0);
 	}
 }
 
@@ -577,7 +586,7 @@ static void preload_shim(struct run *run)
 {
 	size_t count;
 	struct look look;
-	const char *shim = find_beside(run, PATH_SHIM_NAME, PATH_SHIM);
+	const char *shim = find_beside(PATH_SHIM_NAME, PATH_SHIM);
 
 	look_at(shim, &look);
 	if (look.kind != LOOK_STATIC) /* an ELF file of our class; a library has no PT_INTERP */
@@ -839,7 +848,6 @@ _Noreturn void stagefence_main(long *stack)
 	while (*auxv != NULL)
 		auxv++;
 	check_caller((const unsigned long *)(auxv + 1));
-	run.self = own_folder();
 	if (argv[0] != NULL && argv[1] != NULL && argv[2] != NULL &&
 	    raw_equal(argv[0], PATH_AGAIN)) {
 		run.again = true;

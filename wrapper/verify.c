@@ -12,7 +12,7 @@
 #include "policy.h"
 #include "say.h"
 
-enum { ARGUMENTS = 6, NUMBERS = 1024, X32 = 0x40000000, MIXES = 64 };
+enum { ARGUMENTS = 6, NUMBERS = 640, X32 = 0x40000000, MIXES = 64 };
 
 struct check {
 	const struct policy *policy;
@@ -78,7 +78,7 @@ static struct decision expected(const struct check *c, const struct seccomp_data
 	return policy_decide(c->policy, c->stage, d);
 }
 
-static void judge(struct check *c, const struct seccomp_data *d)
+static struct bpf_result judge(struct check *c, const struct seccomp_data *d)
 {
 	struct decision want = expected(c, d);
 	struct bpf_result have = bpf_run(c->code, c->count, d);
@@ -87,14 +87,16 @@ static void judge(struct check *c, const struct seccomp_data *d)
 
 	judged++;
 	if (have.action == want.action || !c->good)
-		return;
+		return have;
 	c->good = false;
 	say_at(at->file, at->line,
 	    "stage %s: this cannot be expressed: %s (%#x on %#x) with %#llx %#llx %#llx %#llx "
-	    "%#llx %#llx must be %s, and the filter says %s",
+	    "%#llx %#llx must "
+	    "be %s, and the filter says %s",
 	    c->stage->own.name, call != NULL ? call->name : "a call", (unsigned)d->nr, d->arch,
 	    d->args[0], d->args[1], d->args[2], d->args[3], d->args[4], d->args[5],
 	    action_text(c->arena, want.action), action_text(c->arena, have.action));
+	return have;
 }
 
 /* ---- the arguments that could make a difference ---- */
@@ -191,16 +193,20 @@ static void judge_call(struct check *c, const struct call *call, struct seccomp_
 	struct clause *list, *before;
 	size_t count = policy_list(c->policy, c->stage, call, c->arena, &list);
 	size_t before_count = c->loader ? loader_clauses(call, c->arena, &before) : 0;
+	bool conditions = has_conditions(list, count) ||
+	    (before_count > 0 && has_conditions(before, before_count));
 	bool prologue = call != NULL &&
 	    (strcmp(call->name, "prctl") == 0 || (c->cookie && strcmp(call->name, "execve") == 0));
+	struct bpf_result result;
 
 	memset(d->args, 0, sizeof d->args);
-	judge(c, d);
-	/* an answer that needs no argument must not look at one, or the kernel runs the filter on
-	 * every such call */
-	if (c->good && !prologue && !has_conditions(list, count) &&
-	    !(before_count > 0 && has_conditions(before, before_count)) &&
-	    bpf_run(c->code, c->count, d).looked_at_arguments) {
+	result = judge(c, d);
+	/* neither the policy nor the program looks at arguments: one run stands for all */
+	if (!conditions && !result.looked_at_arguments)
+		return;
+	/* and where the policy does not, the program must not, or the kernel runs it on every such
+	 * call */
+	if (!conditions && !prologue && c->good) {
 		c->good = false;
 		say_at(c->stage->own.origin.file, c->stage->own.origin.line,
 		    "stage %s: the filter looks at the arguments of call %d without a need",
@@ -213,23 +219,32 @@ static void judge_call(struct check *c, const struct call *call, struct seccomp_
 	judge_conditions(c, list, count, d);
 }
 
+/* Numbers that are the ends of something: signs, x32's bit, the last one that is told apart. */
+static void judge_ends(struct check *c, struct seccomp_data *d)
+{
+	static const uint32_t ends[] = { NUMBERS, X32 - 1, X32, X32 + NUMBERS, INT32_MAX,
+		(uint32_t)INT32_MAX + 1, UINT32_MAX - 1, UINT32_MAX };
+
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		d->nr = (int)ends[i];
+		judge(c, d);
+	}
+}
+
 static void judge_foreign(struct check *c)
 {
 	static const uint32_t arches[] = { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64,
 		AUDIT_ARCH_ARM, 0, UINT32_MAX };
-	static const uint32_t numbers[] = { UINT32_MAX, UINT32_MAX - 1, INT32_MAX,
-		(uint32_t)INT32_MAX + 1, NUMBERS };
 	struct seccomp_data d = { 0 };
 
 	for (size_t a = 0; a < sizeof arches / sizeof arches[0]; a++) {
 		d.arch = arches[a];
-		for (uint32_t nr = 0; d.arch != abi_audit_arch(abi_native()) && nr < NUMBERS;
-		     nr++) {
+		judge_ends(c, &d);
+		d.nr = 0;
+		if (d.arch == abi_audit_arch(abi_native()) || !judge(c, &d).looked_at_number)
+			continue;
+		for (uint32_t nr = 0; nr < NUMBERS; nr++) {
 			d.nr = (int)nr;
-			judge(c, &d);
-		}
-		for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-			d.nr = (int)numbers[i];
 			judge(c, &d);
 		}
 	}
