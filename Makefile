@@ -72,7 +72,7 @@ $(BUILD)/preload/shim.o: preload/shim.c $(BUILD)/flags
 	$(CC) $(shim_cflags) -c -o $@ $<
 
 $(BUILD)/libstagefence.so: $(BUILD)/preload/shim.o
-	$(CC) -shared $(free_ld) -Wl,-z,initfirst,-z,nodelete,-init,shim_init,--hash-style=gnu -o $@ $<
+	$(CC) -shared $(free_ld) -Wl,-z,initfirst,-z,nodelete,--hash-style=gnu -o $@ $<
 
 # beside the programs, so that a build tree works without being installed
 $(BUILD)/groups.conf: conf/groups.conf

@@ -9,8 +9,8 @@
  * the program is executed again under it, and the wrapper fences it or says why not. When the
  * constructor returns the fence is up, or was not asked for.
  *
- * Freestanding: no NEEDED, no relocation but that of environ, so that it loads into glibc and musl
- * alike.
+ * Freestanding: no NEEDED, no relocations but those of environ and the constructor, so that it
+ * loads into glibc and musl alike.
  */
 #include "environment.h"
 #include "fence.h"
@@ -165,10 +165,9 @@ pass:
 	raw_call3(__NR_munmap, (long)h, h->size, 0);
 }
 
-/* Named to the linker as DT_INIT: one segment fewer than a table of constructors would need. */
-void shim_init(int argc, char **argv, char **envp);
-
-void shim_init(int argc, char **argv, char **envp)
+/* In DT_INIT_ARRAY: musl has no DT_INIT on aarch64 (NO_LEGACY_INITFINI), and would go on without
+ * us. */
+__attribute__((constructor)) static void shim_init(int argc, char **argv, char **envp)
 {
 	char **env = &environ != NULL && environ != NULL ? environ : envp;
 	unsigned count;

@@ -16,16 +16,18 @@ promised() {
 	groups=$(readlink -f "$(command -v stagefencectl)")
 	groups=${groups%/*}/groups.conf
 	[ -e "$groups" ] || groups=/usr/share/stagefence/groups.conf
-	awk -v file="$1" '
+	# AIO is where the vendor's groups have @aio
+	awk -v file="$1" -v aio="$groups:$(grep -n '^  { name = "@aio"' "$groups" | cut -d: -f1)" '
 		/^#!! / { print "stagefencectl: " file ": " substr($0, 5); next }
 		{
 			count = split($0, part, "#! ")
 			for (i = 2; i <= count; i++) {
 				if (i < count)
 					sub(/ $/, "", part[i])
+				sub(/AIO$/, aio, part[i])
 				print "stagefencectl: " file ":" FNR ": " part[i]
 			}
-		}' "$1" | sed "s|GROUPS|$groups|" | sort
+		}' "$1" | sort
 }
 
 # What stagefencectl says, in the order of the promises; it must say so wherever it is asked.

@@ -1,11 +1,10 @@
 /*
- * early-thread.so: a preload library whose constructor, before that of any library behind it, starts a thread. As soon as
- * the program calls getenv(3), the thread tries to make the folder "made-early".
+ * early-thread.so: a preload library whose constructor, before that of any library behind it, starts a thread. When the
+ * program ends, that thread tries to make the folder "made-early".
  */
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,7 +20,7 @@ static void *make(void *unused)
 	return NULL;
 }
 
-static void finish(void)
+static __attribute__((destructor)) void finish(void)
 {
 	sem_post(&ready);
 	pthread_join(thread, NULL);
@@ -35,5 +34,4 @@ void early_thread(void)
 	sem_init(&ready, 0, 0);
 	if (pthread_create(&thread, NULL, make, NULL) != 0)
 		_exit(99);
-	atexit(finish);
 }

@@ -2,7 +2,6 @@
  * forge unsealed|sealed FILE VALUE COMMAND [ARG...]: executes COMMAND (a path) with FILE's content in a memfd that is open,
  * and with STAGEFENCE_FENCE set to VALUE, in which "%d" stands for its number. LD_PRELOAD and all else stay as they are.
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

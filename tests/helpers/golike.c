@@ -59,8 +59,8 @@ __attribute__((used)) void golike_thread(long i)
 long golike_clone(long flags, void *stack, long argument);
 void golike_restore(void);
 #if defined(__x86_64__)
-__asm__(".globl golike_clone\ngolike_clone:\n\tmov %rdx, %r12\n\txor %edx, %edx\n\txor %r10d, %r10d\n\txor %r8d, %r8d\n"
-	"\tmov $56, %eax\n\tsyscall\n\ttest %rax, %rax\n\tjnz 1f\n\tmov %r12, %rdi\n\tcall golike_thread\n\tud2\n1:\tret\n"
+__asm__(".globl golike_clone\ngolike_clone:\n\tsub $16, %rsi\n\tmov %rdx, (%rsi)\n\txor %edx, %edx\n\txor %r10d, %r10d\n\txor %r8d, %r8d\n"
+	"\tmov $56, %eax\n\tsyscall\n\ttest %rax, %rax\n\tjnz 1f\n\tmov (%rsp), %rdi\n\tcall golike_thread\n\tud2\n1:\tret\n"
 	".globl golike_restore\ngolike_restore:\n\tmov $15, %eax\n\tsyscall\n"
 	".globl _start\n_start:\n\tand $-16, %rsp\n\tcall golike_main\n\tud2\n");
 #else

@@ -23,9 +23,10 @@ static void attempt(const char *program, long a, long b, long c)
 
 __attribute__((used)) void replay_main(long *stack, const long *registers)
 {
-	enum { RANDOM = 25, WORDS_MAX = 20000 };
+	enum { RANDOM = 25, PROGRAM = 31 };
 	const char *program = ((char **)(stack + 1))[1];
 	char **env = (char **)(stack + 1) + *stack + 1;
+	const long *end = stack;
 	char number[24];
 
 	for (int i = 0; i < 3; i++)
@@ -35,24 +36,23 @@ __attribute__((used)) void replay_main(long *stack, const long *registers)
 	attempt(program, start[0], start[1], start[2]);
 	while (*env != NULL)
 		env++;
-	for (const long *aux = (const long *)(env + 1); aux[0] != 0; aux += 2)
-		if (aux[0] == RANDOM) {
-			const long *random = (const long *)aux[1];
+	for (const long *aux = (const long *)(env + 1); aux[0] != 0; aux += 2) {
+		const long *random = (const long *)aux[1];
+		const char *name = (const char *)aux[1];
 
+		if (aux[0] == RANDOM) {
 			attempt(program, random[0], random[1], 0);
 			attempt(program, 0, random[0], random[1]);
 			attempt(program, random[1], random[0], random[1]);
 		}
-	/* up to the end of the stack, where the kernel put strings and what they point to: the last word is zero */
-	for (long words = 0; words < WORDS_MAX; words++) {
-		uintptr_t at = (uintptr_t)(stack + words);
-
-		/* AT_EXECFN's string and eight bytes of zeros end the stack, at the end of a page */
-		if ((at & 4095) > 4096 - 3 * sizeof(long) && stack[words] == 0)
-			break;
-		attempt(program, stack[words], stack[words], stack[words]);
-		if (((at + 3 * sizeof(long)) & 4095) >= 3 * sizeof(long))
-			attempt(program, stack[words], stack[words + 1], stack[words + 2]);
+		/* the program's name is the last thing on the stack but for one word */
+		if (aux[0] == PROGRAM)
+			end = (const long *)(name + raw_length(name) + 1);
+	}
+	for (const long *word = stack; word + 2 < end; word++) {
+		attempt(program, word[0], word[0], word[0]);
+		attempt(program, word[0], word[1], word[2]);
+		attempt(program, word[2], word[1], word[0]);
 	}
 	raw_call3(__NR_write, 1, (long)"refused ", 8);
 	program = raw_decimal(tries, number + sizeof number);
