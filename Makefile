@@ -151,6 +151,10 @@ install: $(if $(INSTALL_ONLY),,all)
 	$(INSTALL) -m 755 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
 	$(INSTALL) -m 755 $(BUILD)/libstagefence.so $(DESTDIR)$(libdir)/stagefence/libstagefence.so
 	$(INSTALL) -m 644 conf/groups.conf $(DESTDIR)$(datadir)/stagefence/groups.conf
+	$(INSTALL) -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8
+	$(INSTALL) -m 644 wrapper/stagefence.1 $(DESTDIR)$(mandir)/man1/stagefence.1
+	$(INSTALL) -m 644 wrapper/stagefence.conf.5 $(DESTDIR)$(mandir)/man5/stagefence.conf.5
+	$(INSTALL) -m 644 wrapper/stagefencectl.8 $(DESTDIR)$(mandir)/man8/stagefencectl.8
 	test -e $(DESTDIR)$(sysconfdir)/stagefence/stagefence.conf || \
 	    $(INSTALL) -m 644 conf/stagefence.conf $(DESTDIR)$(sysconfdir)/stagefence/stagefence.conf
 
@@ -158,6 +162,8 @@ install: $(if $(INSTALL_ONLY),,all)
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/stagefence $(DESTDIR)$(sbindir)/stagefencectl $(DESTDIR)$(cachedir)/stagefence/policy.sfi
 	rm -rf $(DESTDIR)$(libdir)/stagefence $(DESTDIR)$(datadir)/stagefence
+	rm -f $(DESTDIR)$(mandir)/man1/stagefence.1 $(DESTDIR)$(mandir)/man5/stagefence.conf.5 \
+	    $(DESTDIR)$(mandir)/man8/stagefencectl.8
 	-rmdir $(DESTDIR)$(cachedir)/stagefence
 
 -include $(wildcard $(BUILD)/wrapper/*.d $(BUILD)/preload/*.d)

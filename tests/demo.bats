@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The demo shows what the shipped policy does to a real job, and fails where that is not what must be.
+# The shipped policy, and the demo of it: what it does to a real job. The demo fails where that is not what must be.
 
 setup() {
 	load lib
@@ -10,11 +10,16 @@ demo() {
 	within 300 "$tests/demo/run" "$@"
 }
 
-# mutant SED: the shipped policy, changed; it is still a policy, and not the same
+# mutant SED: the demo of the shipped policy, changed by SED; it is still a policy, and not the same
 mutant() {
 	sed -E "$1" "$source_folder/conf/stagefence.conf" >mutant.conf
 	run -1 cmp -s "$source_folder/conf/stagefence.conf" mutant.conf
-	stagefencectl check -c mutant.conf
+	run -1 demo -c mutant.conf "$build"
+	said "  ok    stagefencectl check: the policy has no mistake"
+}
+
+said() {
+	grep -qxF -- "$1" <<<"$output" || { echo "missing: $1"; return 1; }
 }
 
 @test "the demo shows each stage at work, and what it was refused" {
@@ -34,7 +39,7 @@ mutant() {
 		"== after_script: env STAGEFENCE_STAGE=after_script stagefence -c stagefence.conf -- ./script" \
 		"  | mkdir: cannot create directory 'test': Operation not permitted" \
 		"  ok    with it, there is none"; do
-		grep -qxF -- "$line" <<<"$output" || { echo "missing: $line"; return 1; }
+		said "$line"
 	done
 	[[ "${lines[-1]}" == "demo: all "[1-9]*" checks passed: "* ]]
 }
@@ -47,27 +52,24 @@ mutant() {
 
 @test "the demo fails if after_script may make directories" {
 	mutant '/"mkdir", "mkdirat"/,/\}/d'
-	run -1 demo -c mutant.conf "$build"
-	grep -qxF "  FAIL  exit status 1" <<<"$output"
-	grep -qxF "  FAIL  refused: mkdir: cannot create directory 'test': Operation not permitted" <<<"$output"
-	grep -qxF "  FAIL  with it, there is none" <<<"$output"
+	said "  FAIL  exit status 1"
+	said "  FAIL  refused: mkdir: cannot create directory 'test': Operation not permitted"
+	said "  FAIL  with it, there is none"
 	[[ "${lines[-1]}" == "demo: 3 of "*" checks failed: "* ]]
 }
 
 @test "the demo fails if the floor lets a job type, or get_sources debug" {
 	mutant 's/"TIOCSTI"; \} \);/"TIOCCONS"; } );/; s/"@debug", //'
-	run -1 demo -c mutant.conf "$build"
-	grep -qxF "  FAIL  refused: tricks: TIOCSTI: Operation not permitted" <<<"$output"
-	grep -qxF "  FAIL  refused: tricks: PTRACE_TRACEME: Operation not permitted" <<<"$output"
+	said "  FAIL  refused: tricks: TIOCSTI: Operation not permitted"
+	said "  FAIL  refused: tricks: PTRACE_TRACEME: Operation not permitted"
 	[[ "${lines[-1]}" == "demo: 2 of "*" checks failed: "* ]]
 }
 
 @test "the demo fails if the build may not make directories" {
 	mutant 's/"@profiling"/"@profiling", "mkdir", "mkdirat"/'
-	run -1 demo -c mutant.conf "$build"
-	grep -qxF "  ok    the repository is there, at its newest revision" <<<"$output"
-	grep -qxF "  FAIL  make built a program, and it runs" <<<"$output"
-	grep -qxF "  FAIL  mkdir made a folder" <<<"$output"
+	said "  ok    the repository is there, at its newest revision"
+	[[ "$output" == *$'\n  FAIL  make built a program, and it runs'* ]]
+	said "  FAIL  mkdir made a folder"
 }
 
 @test "the demo fails if nothing is confined at all" {
@@ -83,6 +85,36 @@ END
 	chmod +x none/stagefence none/stagefencectl
 	touch none/libstagefence.so none/groups.conf
 	STAGEFENCE_INSTALLED='' run -1 demo none
-	grep -qxF "  FAIL  exit status 1" <<<"$output"
+	said "  FAIL  exit status 1"
 	[[ "${lines[-1]}" == "demo: "[1-9]*" checks failed: "* ]]
+}
+
+@test "every sub-stage of a custom executor's job has a policy in the shipped file, and nothing else has" {
+	cp "$source_folder/conf/stagefence.conf" shipped.conf
+	for stage in config_exec prepare_exec prepare_script get_sources clear_worktree restore_cache download_artifacts \
+		build_script step_script step_release after_script archive_cache archive_cache_on_failure \
+		upload_artifacts_on_success upload_artifacts_on_failure cleanup_file_variables cleanup_exec; do
+		STAGEFENCE_STAGE=$stage run -0 stagefence -c shipped.conf grep Seccomp: /proc/self/status
+		[ "$output" = $'Seccomp:\t2' ]
+		# in each, the floor: nothing is refused bare but for want of a terminal
+		STAGEFENCE_STAGE=$stage run -1 stagefence -c shipped.conf perl -e \
+			'ioctl(STDIN, 0x5412, my $c = "x") and exit; print "$!"; exit 1' </dev/null
+		[ "$output" = "Operation not permitted" ]
+	done
+	for stage in '' build step get_source after_scripts; do
+		STAGEFENCE_STAGE=$stage run -125 stagefence -c shipped.conf true
+	done
+	run -125 stagefence -c shipped.conf true
+}
+
+@test "stages that need no network have none, and the others do" {
+	cp "$source_folder/conf/stagefence.conf" shipped.conf
+	for stage in clear_worktree cleanup_file_variables; do
+		run -1 stagefence -c shipped.conf -s "$stage" bash -c ': >/dev/tcp/127.0.0.1/1'
+		[[ "$output" == *"Operation not permitted"* ]]
+	done
+	for stage in get_sources build_script after_script restore_cache upload_artifacts_on_success cleanup_exec; do
+		run -1 stagefence -c shipped.conf -s "$stage" bash -c ': >/dev/tcp/127.0.0.1/1'
+		[[ "$output" == *"Connection refused"* ]]
+	done
 }

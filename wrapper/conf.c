@@ -37,6 +37,7 @@ struct group {
 	struct origin origin;
 	const config_setting_t *members;
 	const char *file;
+	bool vendor;
 	bool open; /* being expanded: to meet it again is a cycle */
 };
 
@@ -53,6 +54,7 @@ struct reader {
 	size_t group_count;
 	size_t rule_count;
 	const char *file; /* the one that is being read */
+	bool vendor;      /* and it is ours */
 };
 
 /* ---- where and what ---- */
@@ -170,25 +172,31 @@ static void add_source(struct reader *r, const char *path, const struct raw_stat
 		s->st = *st;
 }
 
+/* "PATH: why", or "PATH: PART why" where it is a folder on the way. */
 static void say_untrusted(const char *path, const struct trust_refusal *no)
 {
-	if (no->fault == TRUST_ERROR)
-		say_at(path, 0, "%s: %s", no->name, strerror((int)no->error));
+	const char *last = strrchr(path, '/');
+	bool itself = strcmp(no->name, last != NULL ? last + 1 : path) == 0;
+	const char *why = no->fault == TRUST_ERROR ? strerror((int)no->error)
+						   : trust_text(no->fault);
+
+	if (itself)
+		say_at(path, 0, "%s", why);
 	else
-		say_at(path, 0, "%s %s", no->name, trust_text(no->fault));
+		say_at(path, 0, "%s%s%s", no->name, no->fault == TRUST_ERROR ? ": " : " ", why);
 }
 
 /*
- * Opened, and recorded as it was then. A file that was changed just now could be changed once more
- * within the same tick of the file system's clock, and the image would look fresh: so that tick is
- * waited for.
+ * Opened, and recorded as it was then. A file that was changed a moment ago could be changed once
+ * more within the same tick of the file system's clock, and the system's image would look fresh:
+ * that tick is waited for.
  */
 static int open_source(struct reader *r, const char *name, unsigned flags, bool may_be_absent)
 {
-	static const struct timespec tick = { 0, 20000000 };
+	enum { TICK = 20000000 };
 	struct raw_stat st;
 	struct trust_refusal no;
-	struct timespec now;
+	struct timespec now, tick = { 0, TICK };
 	const char *path = name[0] == '/' ? name : arena_format(r->arena, "%s/%s", r->folder, name);
 	int fd = trust_open(path, r->trust | flags, &st, &no);
 
@@ -201,8 +209,9 @@ static int open_source(struct reader *r, const char *name, unsigned flags, bool 
 		return -1;
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
-	/* only the system's image outlives this launch */
-	if (!(r->trust & TRUST_CALLER) && now.tv_sec - st.ctime.sec <= 1) {
+	/* an image made for -c does not outlive its launch */
+	if (!(r->trust & TRUST_CALLER) &&
+	    (now.tv_sec - st.ctime.sec) * 1000000000 + now.tv_nsec - st.ctime.nsec < TICK) {
 		nanosleep(&tick, NULL);
 		raw_statx(fd, "", RAW_AT_EMPTY_PATH, &st);
 	}
@@ -328,7 +337,11 @@ static void read_group(struct reader *r, const config_setting_t *s)
 	}
 	r->groups = arena_grow(r->arena, r->groups, r->group_count, sizeof *r->groups);
 	g = &r->groups[r->group_count++];
-	*g = (struct group){ text, origin(r, s), calls, r->file, false };
+	*g = (struct group){ .name = text,
+		.origin = origin(r, s),
+		.members = calls,
+		.file = r->file,
+		.vendor = r->vendor };
 }
 
 /* Calls without repeats, in the order of their first mention. */
@@ -642,6 +655,8 @@ static void read_rule(struct reader *r, const config_setting_t *s, struct level 
 		return;
 	}
 	add_calls(r, &calls, member(s, "calls"), 0);
+	if (is_list(member(s, "calls")) && config_setting_length(member(s, "calls")) == 0)
+		SAY(r, s, "a rule without calls");
 	good = read_action(r, member(s, "action"), &action);
 	good = read_errno(r, member(s, "errno"), &value) && good;
 	if (good && action == SECCOMP_RET_ERRNO)
@@ -845,6 +860,7 @@ static void each(
 		const config_setting_t *s = config_lookup(&r->files[f].config, list);
 
 		r->file = r->files[f].path;
+		r->vendor = r->files[f].vendor;
 		if (s == NULL)
 			continue;
 		if (!is_list(s)) {
@@ -926,13 +942,12 @@ static bool add_levels(struct reader *r, struct stage *to, const struct stage *f
 }
 
 static const struct stage *read_reference(
-    struct reader *r, const config_setting_t *s, const char *name, const char *others)
+    struct reader *r, const config_setting_t *s, const char *name, const char *what)
 {
 	const struct stage *stage = find_stage(r->policy, name);
 
 	if (stage == NULL)
-		SAY(r, s, "%s must be %sthe name of a stage or profile; there is no %s", name_of(s),
-		    others, name);
+		SAY(r, s, "%s must be %s; there is no %s", name_of(s), what, name);
 	return stage;
 }
 
@@ -943,7 +958,8 @@ static void read_no_stage(struct reader *r, const config_setting_t *s)
 	r->policy->no_stage_passes = text != NULL && strcmp(text, "pass") == 0;
 	r->policy->no_stage = NULL;
 	if (text != NULL && !r->policy->no_stage_passes && strcmp(text, "refuse") != 0)
-		r->policy->no_stage = read_reference(r, s, text, "refuse, pass or ");
+		r->policy->no_stage = read_reference(
+		    r, s, text, "refuse, pass or the name of a stage");
 	if (r->policy->no_stage != NULL && r->policy->no_stage->is_profile)
 		SAY(r, s, "no_stage must be refuse, pass or the name of a stage; %s is a profile",
 		    text);
@@ -955,7 +971,8 @@ static void read_unknown_stage(struct reader *r, const config_setting_t *s)
 
 	r->policy->unknown_stage = NULL;
 	if (text != NULL && strcmp(text, "refuse") != 0)
-		r->policy->unknown_stage = read_reference(r, s, text, "refuse or ");
+		r->policy->unknown_stage = read_reference(
+		    r, s, text, "refuse or the name of a stage");
 	if (r->policy->unknown_stage != NULL && r->policy->unknown_stage->is_profile)
 		SAY(r, s, "unknown_stage must be refuse or the name of a stage; %s is a profile",
 		    text);
@@ -966,7 +983,7 @@ static void read_floor(struct reader *r, const config_setting_t *s)
 	const char *text = read_string(r, s);
 
 	if (text != NULL)
-		r->policy->floor = read_reference(r, s, text, "");
+		r->policy->floor = read_reference(r, s, text, "the name of a profile or stage");
 }
 
 static void read_variables(struct reader *r, const config_setting_t *s)
@@ -1017,6 +1034,25 @@ static void read_top(struct reader *r, const struct file *f)
 			settings[i].read(r, member(root, settings[i].key));
 }
 
+/* How much of a pattern stands for itself. */
+static size_t plain_length(const char *pattern)
+{
+	return strcspn(pattern, "*?[\\");
+}
+
+/* Does one pattern match all that another does? Sure of itself when it says yes; the clever cases
+ * are a no. */
+static bool covers(const char *pattern, const char *other)
+{
+	size_t plain = plain_length(pattern);
+
+	if (other[plain_length(other)] == '\0')
+		return image_match(pattern, other);
+	return strcmp(pattern, other) == 0 ||
+	    (strcmp(pattern + plain, "*") == 0 && plain_length(other) >= plain &&
+		strncmp(pattern, other, plain) == 0);
+}
+
 /* A stage whose every pattern an earlier stage catches would never be picked by the environment. */
 static void check_reach(const struct policy *p, size_t stage)
 {
@@ -1032,8 +1068,7 @@ static void check_reach(const struct policy *p, size_t stage)
 			     !earlier->is_profile && j < earlier->pattern_count && !caught; j++)
 				/* a star in the later one can only be caught by a star: as text it
 				 * does */
-				if (e < stage &&
-				    image_match(earlier->patterns[j], s->patterns[i])) {
+				if (e < stage && covers(earlier->patterns[j], s->patterns[i])) {
 					caught = true;
 					by = earlier;
 				}
@@ -1045,6 +1080,23 @@ static void check_reach(const struct policy *p, size_t stage)
 		say_at(s->own.origin.file, s->own.origin.line,
 		    "stage %s is unreachable: %s (%s:%d) matches all of its names first",
 		    s->own.name, by->own.name, by->own.origin.file, by->own.origin.line);
+}
+
+/* A group that nothing names yet is read all the same; the vendor's are not the administrator's to
+ * mend. */
+static void check_groups(struct reader *r)
+{
+	for (size_t i = 0; i < r->group_count; i++) {
+		struct calls calls = { 0 };
+		struct group *g = &r->groups[i];
+
+		if (g->vendor)
+			continue;
+		r->file = g->file;
+		g->open = true;
+		add_calls(r, &calls, g->members, 1);
+		g->open = false;
+	}
 }
 
 static void check_whole(struct reader *r, const char *main_file)
@@ -1125,6 +1177,7 @@ struct policy *conf_read(
 		each(&r, "groups", read_group);
 		each(&r, "profiles", read_one_profile);
 		each(&r, "stages", read_one_stage);
+		check_groups(&r);
 		for (size_t i = 0; i < p->stage_count; i++)
 			add_levels(&r, p->stages[i], p->stages[i], 0);
 		for (size_t f = 0; f < r.file_count; f++)

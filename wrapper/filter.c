@@ -18,7 +18,7 @@ enum {
 	LAYERS_MAX = 32,
 	CUBES_MAX = 2048,             /* alternatives of one clause */
 	BODY_MAX = BPF_MAXINSNS - 64, /* the prologue's share */
-	NUMBERS = 640,               /* call numbers that are told apart; ours end before 600 */
+	NUMBERS = 640,                /* call numbers that are told apart; ours end before 600 */
 	X32_BIT = 0x40000000
 };
 
@@ -247,7 +247,8 @@ static void chain(const struct program *layer, struct program *all, struct sock_
 			out[i] = (struct sock_filter)BPF_STMT(
 			    BPF_JMP | BPF_JA, (uint32_t)(layer->count - i - 1));
 	}
-	memcpy(out + layer->count, all->code, all->count * sizeof *out);
+	if (all->count > 0)
+		memcpy(out + layer->count, all->code, all->count * sizeof *out);
 	all->code = out;
 	all->count += layer->count;
 }
@@ -370,11 +371,11 @@ static bool put_numbers(struct build *b, const struct ranges *ranges, struct pro
 	const struct range killed = { 0, SECCOMP_RET_KILL_PROCESS, false };
 	size_t tree, kill;
 
-	if (out->count <= BODY_MAX) {
+	c.full = out->count > BODY_MAX;
+	if (out->count > 0 && !c.full) {
 		memcpy(c.end - out->count, out->code, out->count * sizeof *room);
 		c.count = out->count;
-	} else
-		c.full = true;
+	}
 	c.chained = c.count;
 	tree = put_tree(&c, ranges->items, ranges->count);
 	kill = put_leaf(&c, &killed);

@@ -91,10 +91,11 @@ char *arena_format(struct arena *a, const char *format, ...)
 {
 	va_list args;
 	char *text;
+	char none[1];
 	int n;
 
 	va_start(args, format);
-	n = vsnprintf(NULL, 0, format, args);
+	n = vsnprintf(none, sizeof none, format, args);
 	va_end(args);
 	if (n < 0)
 		die("out of memory");

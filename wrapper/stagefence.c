@@ -144,10 +144,18 @@ static const char *find_beside(const char *name, const char *installed)
 
 /* ---- the image ---- */
 
+/* "PATH: why", or "PATH: PART why" where it is a folder on the way. */
 static _Noreturn void refuse_path(const char *path, const struct trust_refusal *no)
 {
-	raw_die(path, ": ", no->name, no->fault == TRUST_ERROR ? ": " : " ",
-	    no->fault == TRUST_ERROR ? error_text(no->error) : trust_text(no->fault));
+	const char *why = no->fault == TRUST_ERROR ? error_text(no->error) : trust_text(no->fault);
+	const char *last = path;
+
+	for (const char *p = path; *p != '\0'; p++)
+		if (*p == '/')
+			last = p + 1;
+	if (raw_equal(last, no->name))
+		die(path, ": ", why);
+	raw_die(path, ": ", no->name, no->fault == TRUST_ERROR ? ": " : " ", why);
 }
 
 static int sealable_memory(void)
@@ -320,9 +328,11 @@ static uint32_t pick_stage(const struct run *run)
 
 	if (i != IMAGE_NONE)
 		return i;
+	if (name != NULL && raw_length(name) > 64)
+		die("no stage has a name that long", NULL, NULL);
 	if (name != NULL)
-		raw_die("no stage answers to \"", name,
-		    "\" (or it was given twice): name one of the policy's", NULL, NULL);
+		die("no stage answers to \"", name,
+		    run->stage != NULL ? "\"" : "\" (or its variable is set twice)");
 
 	const uint32_t *variable = image_part(run->image, IMAGE_VARIABLES);
 
@@ -339,6 +349,18 @@ static _Noreturn void cannot_run(const char *what, const char *why, const char *
 {
 	raw_say(what, ": ", why != NULL ? why : error_text(error), more, NULL);
 	raw_exit(error == RAW_ENOENT ? NOT_FOUND : CANNOT_RUN);
+}
+
+/* A script whose interpreter is not there, which the kernel reports as if the script were not. */
+static _Noreturn void no_interpreter(const char *program, const struct look *look)
+{
+	const char *last = look->argument != NULL ? look->argument : look->interpreter;
+	size_t n = raw_length(last);
+
+	if (n > 0 && last[n - 1] == '\r')
+		cannot_run(program, "its first line ends in CR LF, so there is no such interpreter",
+		    " (dos2unix)", RAW_ENOENT);
+	cannot_run(program, "there is no interpreter ", look->interpreter, RAW_ENOENT);
 }
 
 /* As execvp(3) does, but without executing: the fence must not stand while we still look around. */
@@ -496,16 +518,17 @@ static const char *roots_own(const struct run *run, const struct image_stage *s,
 	    path, NULL);
 }
 
+/* The system's shim is out already; with -c it stays, and would come too late here. */
 static void check_environment(const struct run *run, const struct image_stage *s)
 {
-	for (char **e = run->env; *e != NULL; e++)
-		if (raw_same(*e, "LD_", 3) &&
-		    !(environment_names(*e, "LD_PRELOAD") &&
-			!environment_preloads(*e + sizeof "LD_PRELOAD")))
-			raw_die("stage ", image_string(run->image, s->name),
-			    " refuses what the dynamic loader needs, so nothing may run before its "
-			    "inner fence: unset ",
-			    *e, NULL);
+	for (char **e = run->env; *e != NULL; e++) {
+		if (!raw_same(*e, "LD_", 3) || (*e)[raw_length(*e) - 1] == '=')
+			continue;
+		raw_die("stage ", image_string(run->image, s->name),
+		    " refuses what the dynamic loader needs, so nothing may run before its inner "
+		    "fence: unset ",
+		    *e, NULL);
+	}
 }
 
 /* Executes a script's interpreter ourselves, as the kernel would: nobody can swap the script's
@@ -610,6 +633,7 @@ static void preload_shim(struct run *run)
 static bool prepare_inner(struct run *run, const struct image_stage *s, uint32_t stage)
 {
 	struct look look, loader;
+	struct raw_stat st;
 
 	for (unsigned depth = 0;; depth++) {
 		enum { SCRIPTS_MAX = 5 };
@@ -625,6 +649,9 @@ static bool prepare_inner(struct run *run, const struct image_stage *s, uint32_t
 			cannot_run(run->program, NULL, NULL, RAW_ELOOP);
 		if (!executable(run->program))
 			cannot_run(run->program, NULL, NULL, RAW_EACCES);
+		if (look.kind == LOOK_SCRIPT &&
+		    raw_statx(RAW_AT_FDCWD, look.interpreter, 0, &st) != 0)
+			no_interpreter(run->program, &look);
 		unfold_script(run, &look);
 	}
 	if (look.kind == LOOK_STATIC)
@@ -681,16 +708,8 @@ static _Noreturn void execute(const struct run *run, const struct look *look,
 
 	if (error == -RAW_ENOEXEC && shell->program != NULL)
 		error = try_execute(shell->program, shell->argv, run->env, cookie);
-	if (error == -RAW_ENOENT && look->kind == LOOK_SCRIPT) {
-		const char *last = look->argument != NULL ? look->argument : look->interpreter;
-		size_t n = raw_length(last);
-
-		if (n > 0 && last[n - 1] == '\r')
-			cannot_run(run->program,
-			    "its first line ends in CR LF, so there is no such interpreter",
-			    " (dos2unix)", RAW_ENOENT);
-		cannot_run(run->program, "there is no interpreter ", look->interpreter, RAW_ENOENT);
-	}
+	if (error == -RAW_ENOENT && look->kind == LOOK_SCRIPT)
+		no_interpreter(run->program, look);
 	cannot_run(run->program, NULL, NULL, -error);
 }
 

@@ -23,12 +23,13 @@ enum {
 
 static char stacks[THREADS][STACK] __attribute__((aligned(16)));
 static char signal_stack[STACK] __attribute__((aligned(16)));
+/* only one thread runs at a time: each is waited for before the next */
 static volatile int finished, interrupted;
 
 static void handle(int signal)
 {
 	(void)signal;
-	__sync_fetch_and_add(&interrupted, 1);
+	interrupted++;
 }
 
 static void say(char which, const char *text)
@@ -49,7 +50,7 @@ __attribute__((used)) void golike_thread(long i)
 	say(name[1], result == 0 ? "ok\n" : result == -RAW_EPERM ? "EPERM\n" : "?\n");
 	/* as the runtime's preemption does */
 	raw_call3(__NR_tgkill, raw_call3(__NR_getpid, 0, 0, 0), raw_call3(__NR_gettid, 0, 0, 0), URGENT);
-	__sync_fetch_and_add(&finished, 1);
+	finished++;
 	raw_call6(__NR_futex, (long)&finished, FUTEX_WAKE, 1, 0, 0, 0);
 	for (;;)
 		raw_call3(__NR_exit, 0, 0, 0);

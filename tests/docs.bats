@@ -1,0 +1,163 @@
+#!/usr/bin/env bats
+# README.md and the manual pages against the programs: their options, commands, keys, messages and every policy and
+# session that they show.
+
+setup() {
+	load lib
+	pages=("$source_folder"/wrapper/*.[158])
+	conf=$source_folder/wrapper/stagefence.conf.5
+	readme=$source_folder/README.md
+}
+
+# synopsis PAGE WORD: the lines of PAGE's synopsis that go on with WORD behind the program's name, as -h writes them
+synopsis() {
+	mandoc -Tascii -O width=300 "$source_folder/wrapper/$1" | col -b |
+		sed -nE '/^SYNOPSIS/,/^DESCRIPTION/s/^ +([a-z]+ '"$2"'.*[^ ]) *$/\1/p' | sed 's/ \.\.\./.../g'
+}
+
+# letters PAGE: the options that PAGE explains
+letters() {
+	sed -nE 's/^\.It Fl ([A-Za-z]).*/-\1/p' "$source_folder/wrapper/$1" | sort
+}
+
+# What -h on standard input lists as options.
+listed() {
+	sed -nE 's/^  (-[A-Za-z])(, (-[A-Za-z]))?  +.*/\1\n\3/p; s/^  (-[A-Za-z]) .*/\1/p' | grep . | sort -u
+}
+
+# commands: as the help has them, "NAME ARGUMENTS"
+commands() {
+	stagefencectl -h | sed -nE 's/^  ([a-z]+) +((\[[^]]*\] ?|[A-Z.]+ ?)*).*/\1 \2/p' | sed 's/ *$//'
+}
+
+# keys: those of conf.c's key lists
+keys() {
+	tr '\n' ' ' <"$source_folder/wrapper/conf.c" | grep -oE 'char \*const [a-z_]*keys\[\] = \{[^}]*\}' |
+		grep -oE '"[a-z_]+"' | tr -d '"' | sort -u
+}
+
+# blocks MARK FILE: the fenced blocks of FILE that are marked so, into 1.MARK, 2.MARK ...
+blocks() {
+	awk -v mark="$1" '/^```/ { inside = $0 == "```" mark; n += inside; next } inside { print >(n "." mark) }' "$2"
+}
+
+@test "the manual pages are without a fault" {
+	needs program mandoc
+	[ "${#pages[@]}" = 3 ]
+	run -0 mandoc -Tlint -W warning "${pages[@]}"
+	[ -z "$output" ]
+}
+
+@test "stagefence(1) has the usage and the options that stagefence -h prints, and no others" {
+	needs program mandoc
+	[ "$(synopsis stagefence.1 '\[-c')" = "$(stagefence -h | sed -n 's/^usage: //p')" ]
+	[ -n "$(letters stagefence.1)" ]
+	diff <(stagefence -h | listed) <(letters stagefence.1)
+	# in the examples, up to --
+	for option in $(grep -ohE '(^|[ `])stagefence -[^|;&]*' "$readme" "${pages[@]}" | sed 's/ -- .*//' |
+		grep -oE ' -[a-zA-Z]\b' | sort -u); do
+		stagefence -h | listed | grep -qx -- "$option" || { echo "there is no stagefence $option"; return 1; }
+	done
+}
+
+@test "stagefencectl(8) has the commands and options that stagefencectl -h prints, and no others" {
+	needs program mandoc
+	[ "$(commands | wc -l)" -ge 2 ]
+	diff <(commands | sort) <(synopsis stagefencectl.8 '[a-z]' | sed 's/^stagefencectl //' | sort)
+	diff <(commands | cut -d' ' -f1 | sort) \
+		<(sed -nE 's/^\.It Cm ([a-z]+).*/\1/p' "$source_folder/wrapper/stagefencectl.8" | sort)
+	diff <(stagefencectl -h | listed) <(letters stagefencectl.8)
+}
+
+@test "every command of stagefencectl and every target of make that is named is there" {
+	for command in $(grep -ohE '(^|[^./a-z])stagefencectl [a-z]+' "$readme" "${pages[@]}" |
+		sed 's/.*stagefencectl //' | sort -u); do
+		commands | grep -q "^$command\b" || { echo "there is no stagefencectl $command"; return 1; }
+	done
+	for target in $(grep -oE '(`|^    )make [a-z-]+' "$readme" | sed 's/.*make //' | sort -u); do
+		grep -qE "^$target:" "$source_folder/Makefile" || { echo "there is no make $target"; return 1; }
+	done
+}
+
+@test "stagefence.conf(5) explains the keys that conf.c knows, and no others" {
+	[ "$(keys | wc -l)" -ge 20 ]
+	diff <(keys) <(sed -nE 's/^\.It Ic ([a-z_]+)$/\1/p' "$conf" | sort -u)
+}
+
+@test "stagefence.conf(5) lists the actions, the comparisons and the groups that there are" {
+	for word in $(grep -oE '\{ "[A-Za-z_]+", SECCOMP_RET' "$source_folder/wrapper/conf.c" | cut -d'"' -f2) \
+		$(grep -oE '\{ "[=!<>]+", OP_' "$source_folder/wrapper/conf.c" | cut -d'"' -f2); do
+		grep -qE "^\.(It )?(Li|Ql)(.* )?$word( |$)" "$conf" || { echo "where is $word?"; return 1; }
+	done
+	groups() {
+		sed -nE 's/^  \{ name = "(@[a-z-]+)".*/\1/p' "$source_folder/conf/groups.conf"
+	}
+	diff <(groups | sort) \
+		<(sed -n '/^These groups come/,/^\.El/p' "$conf" | grep -oE '@[a-z-]+' | sort)
+	diff <(awk -F '"' '/^  \{ name = /{ name = $2 } /^    about = .*\(refusable/{ print name }' \
+		"$source_folder/conf/groups.conf" | sort) \
+		<(sed -n '/^\.It what ordinary programs do without/,/^\.It/p' "$conf" | grep -oE '@[a-z-]+' | sort)
+}
+
+@test "every policy in stagefence.conf(5) compiles, or is refused where it says so" {
+	awk '
+		/^\.Bd -literal( -offset indent)?$/ { inside = 1; kind = ""; n++; next }
+		inside && /^\.\\" example: / { kind = $3; next }
+		/^\.Ed/ && inside { if (kind == "") { print "line " NR ": an example without a mark"; bad = 1 } inside = 0 }
+		inside { gsub(/\\e/, "\\"); gsub(/\\&/, ""); print >(n "." kind) }
+		END { exit bad }' "$conf"
+	local count=0 example
+	for example in [0-9]*.*; do
+		case $example in
+		*.file | *.no) cat "$example" ;;
+		*.top) echo 'version = 1;' && cat "$example" && echo 'stages = ( { name = "example"; } );' ;;
+		*.stage) echo 'version = 1; stages = ( { name = "example";' && cat "$example" && echo '} );' ;;
+		*.rule) echo 'version = 1; stages = ( { name = "example"; rules = (' && cat "$example" && echo '); } );' ;;
+		*) return 1 ;;
+		esac >example.conf
+		cat "$example"
+		run stagefencectl check -c example.conf
+		echo "$output"
+		[ "$status" = "$([[ $example == *.no ]] && echo 1 || echo 0)" ]
+		count=$((count + 1))
+	done
+	[ "$count" -ge 25 ]
+}
+
+@test "every policy in README.md compiles" {
+	blocks libconfig "$readme"
+	for example in [0-9]*.libconfig; do
+		run -0 stagefencectl check -c "$example"
+		[ -z "$output" ]
+	done
+}
+
+@test "the session in README.md is what happens" {
+	needs program unshare
+	blocks libconfig "$readme"
+	blocks console "$readme"
+	mv 1.libconfig job.conf
+	while IFS= read -r line; do
+		[[ $line == '$ '* ]] || continue
+		printf '%s\n' "$line"
+		bash -c "${line#??}" 2>&1 </dev/null || true
+	done <1.console >seen
+	diff 1.console seen
+}
+
+@test "every message in the pages' DIAGNOSTICS is one that the programs have" {
+	# string literals that are one to the compiler are made one
+	cat "$source_folder"/wrapper/*.c "$source_folder"/preload/*.[ch] | sed 's/PATH_HANDOVER/"STAGEFENCE_FENCE"/g' |
+		tr '\n' ' ' | sed -E 's/\\"/\x01/g; s/"[[:space:]]*"//g; s/\x01/"/g' >sources
+	sed -nE '/^\.Bl -diag/,/^\.El/s/^\.It //p' "${pages[@]}" | sed 's/\\(dq/"/g' >messages
+	[ "$(wc -l <messages)" -ge 20 ]
+	while IFS= read -r part; do
+		grep -qF -- "$part" sources || { echo "nothing says: $part"; return 1; }
+	done < <(sed 's/\.\.\./\n/g' messages | sed -E 's/^[: ]+| +$//g' | grep .)
+}
+
+@test "no file names a path of the machine that it was written on" {
+	# in two parts, so that this file has neither; tests make folders that are called so, and "up" in one
+	run -1 grep -rnIE --exclude-dir=.git --exclude-dir='build*' \
+		"(^|[^A-Za-z])share""d/([^u]|u[^p])|(^|[^A-Za-z0-9_.}/-])/wor""k(/|\$|[^A-Za-z0-9_])" "$source_folder"
+}
