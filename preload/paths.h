@@ -17,6 +17,10 @@
 /* How an LD_PRELOAD entry is known to be ours, wherever it is installed. */
 #define PATH_SHIM_NAME "libstagefence.so"
 
+/* Stands in the shim, and is looked for before the shim is relied on: it is this one and no other
+ * file. */
+#define PATH_SHIM_MARK "stagefence shim, handover 1"
+
 /* From the wrapper to the shim, in decimal: "DESCRIPTOR,STAGE" or "DESCRIPTOR". Gone before main.
  */
 #define PATH_HANDOVER "STAGEFENCE_FENCE"

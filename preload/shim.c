@@ -23,6 +23,8 @@
  * set it yet. */
 extern char **environ __attribute__((weak));
 
+__attribute__((used)) static const char mark[] = PATH_SHIM_MARK;
+
 /* Whole lines, so that saying them is one call and no code. */
 #define DIE(why) die("stagefence: " why "\n", sizeof "stagefence: " why)
 

@@ -38,6 +38,7 @@ struct group {
 	const config_setting_t *members;
 	const char *file;
 	bool vendor;
+	bool used;
 	bool open; /* being expanded: to meet it again is a cycle */
 };
 
@@ -381,7 +382,7 @@ static void add_group(struct reader *r, struct calls *calls, const config_settin
 		SAY(r, s, "group %s contains itself", name);
 		return;
 	}
-	g->open = true;
+	g->open = g->used = true;
 	r->file = g->file;
 	add_calls(r, calls, g->members, depth + 1);
 	r->file = file;
@@ -1090,7 +1091,7 @@ static void check_groups(struct reader *r)
 		struct calls calls = { 0 };
 		struct group *g = &r->groups[i];
 
-		if (g->vendor)
+		if (g->vendor || g->used)
 			continue;
 		r->file = g->file;
 		g->open = true;

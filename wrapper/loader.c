@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "../preload/fence.h"
 #include "calls.h"
 #include "mem.h"
 #include "policy.h"
@@ -19,55 +20,57 @@ enum {
 };
 
 /*
- * Read off ld.so's of glibc 2.28 to 2.36 and musl 1.2 with strace(1), and off shim.c. vital:
- * without it nothing starts; the others may fail, but not kill. mask and value: the outer fence
- * allows the call if the argument's masked bits are value; mask 0: always. args: an example of the
- * call.
+ * Read off ld.so's of glibc 2.28 to 2.36 and musl 1.2 with strace(1), and off shim.c. Without a
+ * VITAL one nothing starts; a TOLERANT one may fail, but not kill; a SHIM one matters only where
+ * there is a shim at work. The outer fence allows the call if the argument's masked bits are value;
+ * mask 0: always. args: an example.
  */
 static const struct need {
 	const char *name;
-	bool vital;
+	enum { VITAL, TOLERANT, SHIM } kind;
 	unsigned arg;
-	uint32_t mask, value;
+	uint64_t mask, value;
 	uint64_t args[6];
 } needs[] = {
-	{ "openat", true, 2, WRITING, 0, { (uint64_t)-100, 1, CLOEXEC } },
-	{ "open", false, 1, WRITING, 0, { 1, CLOEXEC } },
-	{ "read", true, 0, 0, 0, { 3, 1, 832 } },
-	{ "pread64", true, 0, 0, 0, { 3, 1, 784, 64 } },
-	{ "close", true, 0, 0, 0, { 3 } },
-	{ "fstat", false, 0, 0, 0, { 3, 1 } },
-	{ "newfstatat", true, 0, 0, 0, { 3, 1, 1, 0x1000 } },
-	{ "statx", true, 0, 0, 0, { 3, 1, 0x1000, 0x7ff, 1 } },
-	{ "stat", false, 0, 0, 0, { 1, 1 } },
-	{ "mmap", true, 3, MAP_KIND, MAP_PRIVATE_ONLY,
+	{ "openat", VITAL, 2, WRITING, 0, { (uint64_t)-100, 1, CLOEXEC } },
+	{ "open", TOLERANT, 1, WRITING, 0, { 1, CLOEXEC } },
+	{ "read", VITAL, 0, 0, 0, { 3, 1, 832 } },
+	{ "pread64", VITAL, 0, 0, 0, { 3, 1, 784, 64 } },
+	{ "close", VITAL, 0, 0, 0, { 3 } },
+	{ "fstat", TOLERANT, 0, 0, 0, { 3, 1 } },
+	{ "newfstatat", VITAL, 0, 0, 0, { 3, 1, 1, 0x1000 } },
+	{ "statx", SHIM, 0, 0, 0, { 3, 1, 0x1000, 0x7ff, 1 } },
+	{ "stat", TOLERANT, 0, 0, 0, { 1, 1 } },
+	{ "mmap", VITAL, 3, MAP_KIND, MAP_PRIVATE_ONLY,
 	    { 0, 4096, 1, MAP_PRIVATE_ONLY | DENYWRITE, 3 } },
-	{ "mmap", true, 3, MAP_KIND, MAP_PRIVATE_ONLY,
+	{ "mmap", VITAL, 3, MAP_KIND, MAP_PRIVATE_ONLY,
 	    { 4096, 4096, 5, MAP_PRIVATE_ONLY | 0x10 | DENYWRITE, 3 } },
-	{ "mmap", true, 3, MAP_KIND, MAP_PRIVATE_ONLY,
+	{ "mmap", VITAL, 3, MAP_KIND, MAP_PRIVATE_ONLY,
 	    { 0, 4096, 3, MAP_PRIVATE_ONLY | 0x20, (uint64_t)-1 } },
-	{ "mprotect", true, 0, 0, 0, { 4096, 4096, 1 } },
-	{ "mprotect", true, 0, 0, 0, { 4096, 4096, 5 } },
-	{ "munmap", false, 0, 0, 0, { 4096, 4096 } },
-	{ "brk", false, 0, 0, 0, { 0 } },
-	{ "access", false, 0, 0, 0, { 1, 4 } },
-	{ "faccessat", false, 0, 0, 0, { (uint64_t)-100, 1, 4 } },
-	{ "readlink", false, 0, 0, 0, { 1, 1, 4096 } },
-	{ "readlinkat", false, 0, 0, 0, { (uint64_t)-100, 1, 1, 4096 } },
-	{ "arch_prctl", true, 0, 0, 0, { 0x1002, 4096 } },
-	{ "set_tid_address", false, 0, 0, 0, { 4096 } },
-	{ "set_robust_list", false, 0, 0, 0, { 4096, 24 } },
-	{ "rseq", false, 0, 0, 0, { 4096, 32, 0, 0x53053053 } },
-	{ "prlimit64", false, 2, UINT32_MAX, 0, { 0, 3, 0, 1 } },
-	{ "getrandom", false, 0, 0, 0, { 1, 8, 1 } },
-	{ "futex", false, 0, 0, 0, { 1, 129, 1 } },
-	{ "uname", false, 0, 0, 0, { 1 } },
+	{ "mprotect", VITAL, 0, 0, 0, { 4096, 4096, 1 } },
+	{ "mprotect", VITAL, 0, 0, 0, { 4096, 4096, 5 } },
+	{ "munmap", TOLERANT, 0, 0, 0, { 4096, 4096 } },
+	{ "brk", TOLERANT, 0, 0, 0, { 0 } },
+	{ "access", TOLERANT, 0, 0, 0, { 1, 4 } },
+	{ "faccessat", TOLERANT, 0, 0, 0, { (uint64_t)-100, 1, 4 } },
+	{ "readlink", TOLERANT, 0, 0, 0, { 1, 1, 4096 } },
+	{ "readlinkat", TOLERANT, 0, 0, 0, { (uint64_t)-100, 1, 1, 4096 } },
+	{ "arch_prctl", VITAL, 0, 0, 0, { 0x1002, 4096 } },
+	{ "set_tid_address", TOLERANT, 0, 0, 0, { 4096 } },
+	{ "set_robust_list", TOLERANT, 0, 0, 0, { 4096, 24 } },
+	{ "rseq", TOLERANT, 0, 0, 0, { 4096, 32, 0, 0x53053053 } },
+	{ "prlimit64", TOLERANT, 2, ~(uint64_t)0, 0, { 0, 3, 0, 1 } },
+	{ "getrandom", TOLERANT, 0, 0, 0, { 1, 8, 1 } },
+	{ "futex", TOLERANT, 0, 0, 0, { 1, 129, 1 } },
+	{ "uname", TOLERANT, 0, 0, 0, { 1 } },
 	/* the shim: its image, its fence, and one line where that fails */
-	{ "fcntl", true, 1, UINT32_MAX, 1034, { 5, 1034 } },
-	{ "seccomp", true, 0, UINT32_MAX, SET_MODE_FILTER,
+	{ "fcntl", TOLERANT, 1, UINT32_MAX, 2, { 3, 2, 1 } },
+	{ "fcntl", SHIM, 1, UINT32_MAX, 1034, { 5, 1034 } },
+	{ "seccomp", SHIM, 0, UINT32_MAX, SET_MODE_FILTER,
 	    { SET_MODE_FILTER, FILTER_FLAG_TSYNC, 1 } },
-	{ "write", false, 0, UINT32_MAX, 2, { 2, 1, 80 } },
-	{ "writev", false, 0, UINT32_MAX, 2, { 2, 1, 3 } },
+	{ "prctl", SHIM, 0, UINT32_MAX, FENCE_OPTION, { FENCE_OPTION } },
+	{ "write", SHIM, 0, UINT32_MAX, 2, { 2, 1, 80 } },
+	{ "writev", TOLERANT, 0, UINT32_MAX, 2, { 2, 1, 3 } },
 };
 
 enum { NEEDS = sizeof needs / sizeof needs[0] };
@@ -89,7 +92,7 @@ static bool satisfied(
 
 	memcpy(d.args, n->args, sizeof d.args);
 	action = policy_decide(p, s, &d).action & SECCOMP_RET_ACTION_FULL;
-	return !action_refuses(action) || (!n->vital && action == SECCOMP_RET_ERRNO);
+	return !action_refuses(action) || (n->kind != VITAL && action == SECCOMP_RET_ERRNO);
 }
 
 const struct call *loader_lacks(const struct policy *p, const struct stage *s)
@@ -97,9 +100,8 @@ const struct call *loader_lacks(const struct policy *p, const struct stage *s)
 	for (size_t i = 0; i < NEEDS; i++) {
 		const struct call *call = call_of(&needs[i]);
 
-		/* seccomp and fcntl are the shim's: only where there is something for it to do */
-		if (call == NULL || strcmp(needs[i].name, "seccomp") == 0 ||
-		    strcmp(needs[i].name, "fcntl") == 0 || strcmp(needs[i].name, "statx") == 0)
+		/* ours alone: only where there is something for the shim to do */
+		if (call == NULL || needs[i].kind == SHIM)
 			continue;
 		if (!satisfied(p, s, &needs[i], call))
 			return call;
@@ -107,26 +109,35 @@ const struct call *loader_lacks(const struct policy *p, const struct stage *s)
 	return NULL;
 }
 
+static bool same_condition(const struct need *x, const struct need *y)
+{
+	return x->arg == y->arg && x->mask == y->mask && x->value == y->value;
+}
+
 size_t loader_clauses(const struct call *call, struct arena *a, struct clause **list)
 {
+	const struct need *last = NULL;
+	size_t count = 0;
+
 	*list = NULL;
-	for (size_t i = 0; i < NEEDS; i++) {
+	for (const struct need *n = needs; n < needs + NEEDS; n++) {
 		struct condition *c;
 
-		if (call == NULL || call_of(&needs[i]) != call)
+		/* rows that differ in their examples only stand together */
+		if (call == NULL || call_of(n) != call || (last != NULL && same_condition(last, n)))
 			continue;
-		*list = arena_get(a, sizeof **list);
-		(*list)->decision.action = SECCOMP_RET_ALLOW;
-		if (needs[i].mask != 0) {
+		last = n;
+		*list = arena_grow(a, *list, count, sizeof **list);
+		(*list)[count] = (struct clause){ .decision = { SECCOMP_RET_ALLOW, NULL } };
+		if (n->mask != 0) {
 			c = arena_get(a, sizeof *c);
-			*c = (struct condition){ needs[i].arg, OP_EQ, needs[i].mask,
-				needs[i].value };
-			(*list)->conditions = c;
-			(*list)->condition_count = 1;
+			*c = (struct condition){ n->arg, OP_EQ, n->mask, n->value };
+			(*list)[count].conditions = c;
+			(*list)[count].condition_count = 1;
 		}
-		return 1; /* the rows of one call differ in their examples only */
+		count++;
 	}
-	return 0;
+	return count;
 }
 
 bool loader_may_exec(const struct policy *p, const struct stage *s, struct arena *a)

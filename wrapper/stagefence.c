@@ -510,6 +510,12 @@ static const char *roots_own(const struct run *run, const struct image_stage *s,
 	 */
 	fd = trust_open(real, TRUST_NAMESPACE, &st, &no);
 	raw_close(fd);
+	/* with file capabilities it would start in secure mode, no_new_privs or not, and heed no
+	 * LD_PRELOAD */
+	if (raw_call6(__NR_getxattr, (long)real, (long)"security.capability", 0, 0, 0, 0) > 0)
+		raw_die(path, ": has file capabilities, and stage ",
+		    image_string(run->image, s->name),
+		    " needs a preload, which such a program does not heed: setcap -r a copy", NULL);
 	if (fd >= 0 || (no.fault == TRUST_ERROR && no.error == RAW_EACCES))
 		return real;
 	raw_die("stage ", image_string(run->image, s->name),
@@ -518,16 +524,53 @@ static const char *roots_own(const struct run *run, const struct image_stage *s,
 	    path, NULL);
 }
 
-/* The system's shim is out already; with -c it stays, and would come too late here. */
+/*
+ * Empty ones too: musl's loader takes the first LD_PRELOAD that there is. The system's shim is out
+ * of it already; with -c it stays, and would come too late here.
+ */
 static void check_environment(const struct run *run, const struct image_stage *s)
 {
-	for (char **e = run->env; *e != NULL; e++) {
-		if (!raw_same(*e, "LD_", 3) || (*e)[raw_length(*e) - 1] == '=')
-			continue;
-		raw_die("stage ", image_string(run->image, s->name),
-		    " refuses what the dynamic loader needs, so nothing may run before its inner "
-		    "fence: unset ",
-		    *e, NULL);
+	for (char **e = run->env; *e != NULL; e++)
+		if (raw_same(*e, "LD_", 3))
+			raw_die("stage ", image_string(run->image, s->name),
+			    " refuses what the dynamic loader needs, so nothing may run before its "
+			    "inner "
+			    "fence: unset ",
+			    *e, NULL);
+}
+
+/* Limits under which a loader might find room for the program and not for the shim, and go on
+ * without it. */
+static void check_limits(const struct run *run, const struct image_stage *s)
+{
+	enum {
+		LIMIT_DATA = 2,
+		LIMIT_STACK = 3,
+		LIMIT_FILES = 7,
+		LIMIT_SPACE = 9,
+		KIB = 1 << 10,
+		MIB = 1 << 20
+	};
+	static const struct {
+		unsigned limit;
+		uint64_t least;
+	} needs[] = {
+		{ LIMIT_DATA, 64 * MIB },
+		{ LIMIT_STACK, 256 * KIB },
+		{ LIMIT_FILES, 32 },
+		{ LIMIT_SPACE, 256 * MIB },
+	};
+
+	for (unsigned i = 0; i < sizeof needs / sizeof needs[0]; i++) {
+		uint64_t now[2]; /* soft and hard */
+
+		if (raw_call6(__NR_prlimit64, 0, needs[i].limit, 0, (long)now, 0, 0) != 0 ||
+		    now[0] < needs[i].least)
+			raw_die("stage ", image_string(run->image, s->name),
+			    " takes two fences, and that room for both: raise ulimit -d to 64 MiB, "
+			    "-s to 256 KiB, "
+			    "-n to 32, -v to 256 MiB",
+			    NULL, NULL);
 	}
 }
 
@@ -605,21 +648,65 @@ static void hand_over(struct run *run, uint32_t stage)
 	run->env = env;
 }
 
+/*
+ * A loader that cannot load a preload says so and goes on without it, so all that it could stumble
+ * over is looked at first: that this is the shim, whole, of our architecture, and on a file system
+ * that may be executed from.
+ */
+static void check_shim(const char *path)
+{
+	enum { SHIM_SIZE_MAX = 1 << 20 };
+	const size_t mark = sizeof PATH_SHIM_MARK;
+	struct raw_stat st;
+	struct look look;
+	int fd = (int)raw_openat(RAW_AT_FDCWD, path, RAW_O_RDONLY | RAW_O_CLOEXEC);
+	const char *data = NULL, *why = "is missing, or not for this architecture";
+	Elf64_Ehdr elf;
+
+	look_at(path, &look);
+	/* an ELF file of our class; a library has no PT_INTERP */
+	if (fd < 0 || look.kind != LOOK_STATIC || raw_statx(fd, "", RAW_AT_EMPTY_PATH, &st) != 0)
+		die(path, ": the shim ", why);
+	if (st.size >= sizeof elf && st.size <= SHIM_SIZE_MAX)
+		data = raw_map(st.size, RAW_PROT_READ | RAW_PROT_EXEC, RAW_MAP_PRIVATE, fd);
+	raw_close(fd);
+	if (data == NULL)
+		die(path,
+		    ": the shim cannot be mapped (is it cut off, or its file system mounted "
+		    "noexec?)",
+		    NULL);
+
+	bool whole = false;
+
+	raw_copy(&elf, data, sizeof elf);
+	for (size_t i = 0; i + mark <= st.size && !whole; i++)
+		whole = raw_same(data + i, PATH_SHIM_MARK, mark);
+	for (unsigned i = 0; whole && i < elf.e_phnum; i++) {
+		Elf64_Phdr ph;
+		uint64_t at = elf.e_phoff + i * sizeof ph;
+
+		whole = elf.e_phoff < st.size && at + sizeof ph <= st.size;
+		if (whole)
+			raw_copy(&ph, data + at, sizeof ph);
+		whole = whole && ph.p_offset <= st.size && ph.p_filesz <= st.size - ph.p_offset;
+	}
+	if (!whole || elf.e_type != ET_DYN)
+		die(path, ": the shim is damaged, or not of this version: install it again", NULL);
+	raw_call3(__NR_munmap, (long)data, (long)st.size, 0);
+}
+
 static void preload_shim(struct run *run)
 {
 	size_t count;
-	struct look look;
 	const char *shim = find_beside(PATH_SHIM_NAME, PATH_SHIM);
 
-	look_at(shim, &look);
-	if (look.kind != LOOK_STATIC) /* an ELF file of our class; a library has no PT_INTERP */
-		die(shim, ": the shim is missing, or not for this architecture", NULL);
 	for (const char *p = shim; *p != '\0'; p++)
-		if (*p == ' ' || *p == ':' || *p == '$')
+		if ((unsigned char)*p <= ' ' || *p == ':' || *p == '$')
 			die(shim,
-			    ": the dynamic loader cannot be told a path with a space, a colon or a "
+			    ": the dynamic loader cannot be told a path with a blank, a colon or a "
 			    "dollar",
 			    NULL);
+	check_shim(shim);
 	environment_leave(run->env, true);
 
 	char **env = new_environment(run->env, &count);
@@ -676,6 +763,7 @@ static bool prepare_inner(struct run *run, const struct image_stage *s, uint32_t
 		    ": its loader is unknown, and this stage needs one that honours LD_PRELOAD",
 		    NULL);
 	check_environment(run, s);
+	check_limits(run, s);
 	preload_shim(run);
 	hand_over(run, stage);
 	return true;

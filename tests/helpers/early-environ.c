@@ -7,11 +7,9 @@
 
 extern char **environ;
 
-void early_environ(int argc, char **argv, char **envp);
-
-void early_environ(int argc, char **argv, char **envp)
+static __attribute__((constructor)) void replace(int argc, char **argv, char **envp)
 {
-	char **from = environ != NULL ? environ : envp, **copy;
+	char **from = environ != NULL ? environ : envp, **copy;	/* as the shim itself looks for it */
 	size_t n = 0;
 
 	(void)argc;

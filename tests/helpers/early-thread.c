@@ -26,10 +26,7 @@ static __attribute__((destructor)) void finish(void)
 	pthread_join(thread, NULL);
 }
 
-/* DT_INIT, for with -z initfirst that is all that is certain to run first */
-void early_thread(void);
-
-void early_thread(void)
+static __attribute__((constructor)) void start(void)
 {
 	sem_init(&ready, 0, 0);
 	if (pthread_create(&thread, NULL, make, NULL) != 0)

@@ -1,0 +1,752 @@
+/*
+ * random [-s SEED] [-n JUDGMENTS] [-k CASES] [-1]: random policies against random calls.
+ *
+ * Each policy is made here as a model, written as text, read by conf.c, compiled, and asked: the model below, which knows
+ * only the rules of policy.h's first comment and shares no code with policy.c; policy_decide(); and the stage's compiled
+ * programs in the interpreter. All must agree. With -k, programs are also loaded into the running kernel, and calls that
+ * harm nobody are made. Prints what was done; exit status 1: something differs, and how to see it again (-1: SEED's
+ * policy only, and its text).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "../../preload/fence.h"
+#include "../../preload/image.h"
+#include "../../wrapper/bpf.h"
+#include "../../wrapper/calls.h"
+#include "../../wrapper/compile.h"
+#include "../../wrapper/conf.h"
+#include "../../wrapper/mem.h"
+#include "../../wrapper/policy.h"
+#include "../../wrapper/verify.h"
+#include "quiet.h"
+
+enum { LEVELS = 7, RULES = 8, CONDITIONS = 3, CALLS = 4, POOL = 8, ARGUMENTS = 6, BASES = 2, VALUES = 128 };
+
+/* ---- random numbers: the same everywhere for the same seed ---- */
+
+static uint64_t state;
+
+static uint64_t draw(void)
+{
+	state += 0x9e3779b97f4a7c15u; /* splitmix64 */
+
+	uint64_t z = state;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+static unsigned below(unsigned n)
+{
+	return (unsigned)(draw() % n);
+}
+
+static bool one_in(unsigned n)
+{
+	return below(n) == 0;
+}
+
+/* ---- the model ---- */
+
+enum strictness { ALLOW, LOG, ERRNO, TRAP, KILL_THREAD, KILL_PROCESS };
+
+static const struct {
+	const char *word, *other;
+	uint32_t action;
+} actions[] = {
+	[ALLOW] = { "allow", "SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW },
+	[LOG] = { "log", "SCMP_ACT_LOG", SECCOMP_RET_LOG },
+	[ERRNO] = { "errno", "SCMP_ACT_ERRNO", SECCOMP_RET_ERRNO },
+	[TRAP] = { "trap", "SCMP_ACT_TRAP", SECCOMP_RET_TRAP },
+	[KILL_THREAD] = { "kill_thread", "SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD },
+	[KILL_PROCESS] = { "kill_process", "SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS },
+};
+
+struct answer {
+	enum strictness how;
+	unsigned number; /* the errno */
+};
+
+struct test {
+	unsigned arg;
+	const char *op;
+	bool masked;
+	uint64_t mask, value;
+};
+
+struct one_rule {
+	const struct call *calls[CALLS];
+	unsigned call_count;
+	struct answer answer;
+	struct test tests[CONDITIONS];
+	unsigned test_count;
+};
+
+struct one_level {
+	char name[8];
+	bool is_profile, disabled, has_default;
+	struct answer otherwise;
+	struct one_rule rules[RULES]; /* in the order of their lines */
+	unsigned rule_count;
+	unsigned bases[BASES], base_count; /* later ones only: no cycles */
+};
+
+struct model {
+	const struct call *pool[POOL];
+	unsigned pool_count;
+	struct one_level level[LEVELS];
+	unsigned level_count;
+	int floor; /* a level, or -1 */
+};
+
+static bool test_holds(const struct test *t, const struct call *call, const uint64_t args[ARGUMENTS])
+{
+	uint64_t have = args[t->arg], value = t->value, mask = t->masked ? t->mask : ~(uint64_t)0;
+
+	if (call->widths[t->arg] == 'i') {
+		have = (uint32_t)have;
+		value = (uint32_t)value;
+	}
+	if (strcmp(t->op, "==") == 0)
+		return (have & mask) == value;
+	if (strcmp(t->op, "!=") == 0)
+		return (have & mask) != value;
+	if (strcmp(t->op, "<") == 0)
+		return have < value;
+	if (strcmp(t->op, "<=") == 0)
+		return have <= value;
+	return strcmp(t->op, ">") == 0 ? have > value : have >= value;
+}
+
+/* What a level says of a call by its rules with conditions, or by those without. */
+static bool level_says(const struct one_level *l, const struct call *call, const uint64_t args[ARGUMENTS], bool conditions,
+    struct answer *answer)
+{
+	bool said = false;
+
+	for (unsigned i = 0; i < l->rule_count; i++) {
+		const struct one_rule *r = &l->rules[i];
+		bool matches = (r->test_count > 0) == conditions, named = false;
+
+		for (unsigned c = 0; c < r->call_count; c++)
+			named = named || r->calls[c] == call;
+		for (unsigned t = 0; t < r->test_count && named && matches; t++)
+			matches = test_holds(&r->tests[t], call, args);
+		if (!named || !matches || (said && r->answer.how <= answer->how))
+			continue;
+		*answer = r->answer;
+		said = true;
+	}
+	return said;
+}
+
+/* A level and its bases, nearest first, each once, where it is met first. */
+static void order(const struct model *m, unsigned level, unsigned *list, unsigned *count)
+{
+	for (unsigned i = 0; i < *count; i++)
+		if (list[i] == level)
+			return;
+	list[(*count)++] = level;
+	for (unsigned b = 0; b < m->level[level].base_count; b++)
+		order(m, m->level[level].bases[b], list, count);
+}
+
+static struct answer stage_says(
+    const struct model *m, unsigned stage, const struct call *call, const uint64_t args[ARGUMENTS])
+{
+	static const char *const last[] = { "exit", "exit_group", "restart_syscall", "rt_sigreturn", "sigreturn" };
+	unsigned list[LEVELS], count = 0;
+	struct answer answer = { ALLOW, 0 };
+
+	if (m->level[stage].disabled)
+		return answer;
+	order(m, stage, list, &count);
+	for (unsigned i = 0; call != NULL && i < count; i++)
+		if (level_says(&m->level[list[i]], call, args, true, &answer) ||
+		    level_says(&m->level[list[i]], call, args, false, &answer))
+			return answer;
+	for (unsigned i = 0; call != NULL && i < sizeof last / sizeof last[0]; i++)
+		if (strcmp(call->name, last[i]) == 0)
+			return answer;
+	for (unsigned i = 0; i < count; i++)
+		if (m->level[list[i]].has_default)
+			return m->level[list[i]].otherwise;
+	return answer;
+}
+
+static uint32_t model_says(const struct model *m, unsigned stage, const struct seccomp_data *d)
+{
+	const struct call *call = NULL;
+	struct answer answer, floor;
+
+	if (d->arch != IMAGE_ARCH)
+		return SECCOMP_RET_KILL_PROCESS;
+#if defined(__x86_64__)
+	if ((d->nr & 0x40000000) != 0 && d->nr != -1)
+		return SECCOMP_RET_KILL_PROCESS;
+	if (d->nr < 0 && d->nr != -1)
+		return SECCOMP_RET_KILL_PROCESS;
+#endif
+	for (size_t i = 0; i < call_count(); i++)
+		if (d->nr >= 0 && call_at(i)->nr[abi_native()] == d->nr)
+			call = call_at(i);
+	answer = stage_says(m, stage, call, (const uint64_t *)d->args);
+	if (m->floor >= 0) {
+		floor = stage_says(m, (unsigned)m->floor, call, (const uint64_t *)d->args);
+		if (floor.how >= ERRNO && floor.how >= answer.how)
+			answer = floor;
+	}
+	return actions[answer.how].action | (answer.how == ERRNO ? answer.number : 0);
+}
+
+/* ---- making one ---- */
+
+static uint64_t some_value(void)
+{
+	static const uint64_t known[] = { 0, 1, 2, 3, 5, 8, 0x5412, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff, 0x100000000,
+		0x100000001, 0x100000005, 0x1ffffffff, 0x7fffffffffffffff, 0x8000000000000000, 0xffffffff00000000,
+		0xfffffffffffffffe, 0xffffffffffffffff };
+
+	if (!one_in(3))
+		return known[below(sizeof known / sizeof known[0])];
+	return draw() >> below(64);
+}
+
+static struct answer some_answer(bool refuses)
+{
+	struct answer a = { (enum strictness)below(KILL_PROCESS + 1), 1 + below(one_in(8) ? 4094 : 40) };
+
+	if (one_in(2))
+		a.how = ERRNO;
+	if (refuses && a.how < ERRNO)
+		a.how = ERRNO;
+	return a;
+}
+
+/* For every call of the rule the argument is there, and the value within its width. */
+static bool some_test(const struct one_rule *r, struct test *t)
+{
+	static const char *const ops[] = { "==", "!=", "<", "<=", ">", ">=" };
+	size_t arguments = ARGUMENTS;
+	bool word = false;
+
+	for (unsigned c = 0; c < r->call_count; c++)
+		if (strlen(r->calls[c]->widths) < arguments)
+			arguments = strlen(r->calls[c]->widths);
+	if (arguments == 0)
+		return false;
+	t->arg = below((unsigned)arguments);
+	for (unsigned c = 0; c < r->call_count; c++)
+		word = word || r->calls[c]->widths[t->arg] == 'i';
+	/* an order, and an inequality, are many alternatives: three of them multiply to more than a filter holds */
+	t->op = ops[one_in(1 + 2 * r->test_count) ? below(6) : 0];
+	t->masked = (strcmp(t->op, "==") == 0 || strcmp(t->op, "!=") == 0) && one_in(2);
+	t->mask = one_in(3) ? draw() & draw() : some_value();
+	t->value = some_value();
+	if (word) {
+		t->mask = (uint32_t)t->mask;
+		t->value = (uint32_t)t->value;
+	}
+	if (t->masked && t->mask == 0)
+		t->mask = 1;
+	if (t->masked)
+		t->value &= one_in(2) ? t->mask : t->mask & draw();
+	return true;
+}
+
+static void make_level(struct model *m, unsigned i)
+{
+	struct one_level *l = &m->level[i];
+
+	l->is_profile = i > 0 && one_in(2);
+	snprintf(l->name, sizeof l->name, "%c%u", l->is_profile ? 'p' : 's', i);
+	l->disabled = !l->is_profile && one_in(12);
+	l->has_default = one_in(3);
+	l->otherwise = some_answer(false);
+	l->rule_count = below(RULES + 1);
+	for (unsigned k = 0; k < l->rule_count; k++) {
+		struct one_rule *r = &l->rules[k];
+
+		r->call_count = one_in(3) ? 1 + below(CALLS) : 1;
+		for (unsigned c = 0; c < r->call_count; c++)
+			r->calls[c] = m->pool[below(m->pool_count)];
+		r->answer = some_answer(false);
+		r->test_count = 0;
+		for (unsigned t = one_in(3) ? 0 : 1 + below(one_in(3) ? CONDITIONS : 1); t > 0; t--)
+			if (some_test(r, &r->tests[r->test_count]))
+				r->test_count++;
+	}
+	for (unsigned b = below(BASES + 1); b > 0 && i + 1 < m->level_count; b--)
+		l->bases[l->base_count++] = i + 1 + below(m->level_count - i - 1);
+}
+
+/* harmless: only calls on descriptors that are not open. */
+static void make_model(struct model *m, bool harmless)
+{
+	static const char *const known[] = { "lseek", "dup", "fsync", "flock", "fchmod", "fchown", "ftruncate", "fallocate",
+		"readahead", "sync_file_range", "listen", "shutdown", "ioctl", "fdatasync", "inotify_rm_watch", "timer_delete" };
+	static const char *const often[] = { "ioctl", "openat", "socket", "prctl", "execve", "clone", "mmap", "lseek",
+		"exit_group", "personality", "unshare", "seccomp" };
+
+	memset(m, 0, sizeof *m);
+	m->pool_count = 1 + below(POOL);
+	for (unsigned i = 0; i < m->pool_count; i++) {
+		const struct call *c = NULL;
+
+		if (harmless)
+			c = call_named(known[below(sizeof known / sizeof known[0])]);
+		else if (one_in(2))
+			c = call_named(often[below(sizeof often / sizeof often[0])]);
+		while (c == NULL || c->nr[abi_native()] < 0)
+			c = call_at(below((unsigned)call_count()));
+		m->pool[i] = c;
+	}
+	m->level_count = 1 + below(LEVELS);
+	for (unsigned i = m->level_count; i-- > 0;)
+		make_level(m, i);
+	m->floor = one_in(2) ? (int)below(m->level_count) : -1;
+}
+
+/* ---- its text ---- */
+
+static void write_number(FILE *f, uint64_t value, bool word)
+{
+	switch (below(5)) {
+	case 0:
+		if (value <= INT32_MAX) {
+			fprintf(f, "%" PRIu64, value);
+			break;
+		}
+		/* fall through */
+	case 1: fprintf(f, "\"%" PRIu64 "\"", value); break;
+	case 2:
+		if (word && value > INT32_MAX) {
+			fprintf(f, "\"%" PRId32 "\"", (int32_t)value);
+			break;
+		}
+		if (!word && value > INT64_MAX) {
+			fprintf(f, "\"%" PRId64 "\"", (int64_t)value);
+			break;
+		}
+		/* fall through */
+	case 3: fprintf(f, "\"0x%" PRIx64 "\"", value); break;
+	default: fprintf(f, "\"0x%" PRIx64 " | 0o%" PRIo64 "\"", value & 0xf0f0f0f0f0f0f0f0, value); break;
+	}
+}
+
+static void write_answer(FILE *f, const char *key, const char *number, struct answer a)
+{
+	fprintf(f, " %s = \"%s\";", key, one_in(4) ? actions[a.how].other : actions[a.how].word);
+	if (a.how == ERRNO)
+		fprintf(f, one_in(2) ? " %s = %u;" : " %s = \"%u\";", number, a.number);
+}
+
+static void write_rule(FILE *f, const struct one_rule *r, bool last)
+{
+	fprintf(f, "    { calls = [");
+	for (unsigned c = 0; c < r->call_count; c++)
+		fprintf(f, "%s \"%s\"", c > 0 ? "," : "", r->calls[c]->name);
+	fprintf(f, " ];");
+	write_answer(f, "action", "errno", r->answer);
+	if (r->test_count > 0)
+		fprintf(f, " args = (");
+	for (unsigned t = 0; t < r->test_count; t++) {
+		const struct test *x = &r->tests[t];
+		bool word = false;
+
+		for (unsigned c = 0; c < r->call_count; c++)
+			word = word || r->calls[c]->widths[x->arg] == 'i';
+		/* a negative number is wide for calls that look at all 64 bits */
+		for (unsigned c = 0; c < r->call_count; c++)
+			word = word && r->calls[c]->widths[x->arg] == 'i';
+		fprintf(f, "%s { arg = %u; op = \"%s\"; value = ", t > 0 ? "," : "", x->arg, x->op);
+		write_number(f, x->value, word);
+		if (x->masked) {
+			fprintf(f, "; mask = ");
+			write_number(f, x->mask, word);
+		}
+		fprintf(f, "; }");
+	}
+	fprintf(f, "%s }%s\n", r->test_count > 0 ? " );" : "", last ? "" : ",");
+}
+
+static void write_level(FILE *f, const struct model *m, const struct one_level *l)
+{
+	fprintf(f, "  { name = \"%s\";", l->name);
+	if (l->disabled)
+		fprintf(f, " disabled = true;");
+	if (l->base_count > 0) {
+		fprintf(f, " base = [");
+		for (unsigned b = 0; b < l->base_count; b++)
+			fprintf(f, "%s \"%s\"", b > 0 ? "," : "", m->level[l->bases[b]].name);
+		fprintf(f, " ];");
+	}
+	if (l->has_default && l->otherwise.how >= ERRNO && one_in(2)) {
+		fprintf(f, " block_all = true;");
+		write_answer(f, "block_action", "errno", l->otherwise);
+	} else if (l->has_default)
+		write_answer(f, "default_action", "errno", l->otherwise);
+	fprintf(f, " rules = (\n");
+	for (unsigned i = 0; i < l->rule_count; i++)
+		write_rule(f, &l->rules[i], i + 1 == l->rule_count);
+	fprintf(f, "  ); }");
+}
+
+static void write_model(const char *path, const struct model *m)
+{
+	FILE *f = fopen(path, "w");
+
+	if (f == NULL)
+		abort();
+	fprintf(f, "version = 1;\n");
+	if (m->floor >= 0)
+		fprintf(f, "floor = \"%s\";\n", m->level[m->floor].name);
+	for (int profiles = 0; profiles < 2; profiles++) {
+		bool first = true;
+
+		fprintf(f, "%s = (\n", profiles ? "profiles" : "stages");
+		for (unsigned i = 0; i < m->level_count; i++) {
+			if (m->level[i].is_profile != (profiles == 1))
+				continue;
+			fprintf(f, "%s", first ? "" : ",\n");
+			first = false;
+			write_level(f, m, &m->level[i]);
+		}
+		fprintf(f, "\n);\n");
+	}
+	if (fclose(f) != 0)
+		abort();
+}
+
+/* ---- asking ---- */
+
+static struct {
+	uint64_t policies, programs, judgments, live, too_large, inexpressible, wrong;
+} done;
+
+static uint64_t seed_of_policy;
+
+static void print_policy(void)
+{
+	char line[4096];
+	FILE *f = fopen(quiet_policy, "r");
+
+	while (f != NULL && fgets(line, sizeof line, f) != NULL)
+		fputs(line, stdout);
+	if (f != NULL)
+		fclose(f);
+}
+
+static void differs(const char *who, const char *stage, const struct seccomp_data *d, uint32_t have, uint32_t want)
+{
+	if (++done.wrong > 20)
+		return;
+	printf("-1 -s %" PRIu64 ": stage %s, call %d of 0x%x with 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx: %s says 0x%x and not "
+	       "0x%x\n",
+	    seed_of_policy, stage, d->nr, d->arch, d->args[0], d->args[1], d->args[2], d->args[3], d->args[4], d->args[5], who,
+	    have, want);
+}
+
+/* The values that a model's tests of a call hold for an argument. */
+static unsigned values_of(const struct model *m, const struct call *call, unsigned arg, uint64_t *values)
+{
+	unsigned n = 0;
+
+	for (unsigned l = 0; l < m->level_count; l++)
+		for (unsigned r = 0; r < m->level[l].rule_count; r++)
+			for (unsigned c = 0; c < m->level[l].rules[r].call_count; c++)
+				for (unsigned t = 0; t < m->level[l].rules[r].test_count && n < VALUES; t++)
+					if (m->level[l].rules[r].calls[c] == call && m->level[l].rules[r].tests[t].arg == arg)
+						values[n++] = m->level[l].rules[r].tests[t].value;
+	return n;
+}
+
+static uint64_t some_argument(const struct model *m, const struct call *call, unsigned arg)
+{
+	uint64_t values[VALUES], value;
+	unsigned n = values_of(m, call, arg, values);
+
+	if (n == 0 || one_in(8))
+		return some_value();
+	value = values[below(n)];
+	switch (below(8)) {
+	case 0: return value + 1;
+	case 1: return value - 1;
+	case 2: return value ^ (uint64_t)1 << below(64);
+	case 3: return value | draw() << 32;
+	case 4: return (uint32_t)value | draw() << 32;
+	case 5: return value | values[below(n)];
+	case 6: return value ^ values[below(n)] ^ draw() << below(64);
+	default: return value;
+	}
+}
+
+static void some_call(const struct model *m, struct seccomp_data *d, bool native)
+{
+	static const uint32_t arches[] = { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64, 0 };
+	const struct call *call = m->pool[below(m->pool_count)];
+
+	memset(d, 0, sizeof *d);
+	d->arch = IMAGE_ARCH;
+	d->nr = call->nr[abi_native()];
+	for (unsigned i = 0; i < ARGUMENTS; i++)
+		d->args[i] = some_argument(m, call, i);
+	if (native || !one_in(10))
+		return;
+	switch (below(4)) {
+	case 0: d->arch = arches[below(4)]; break;
+	case 1: d->nr = (int)(d->nr | 0x40000000); break;
+	case 2: d->nr = (int)draw(); break;
+	default: d->nr = (int)below(500); break;
+	}
+}
+
+static bool is_execve(const struct seccomp_data *d)
+{
+	return d->nr == __NR_execve && d->arch == IMAGE_ARCH;
+}
+
+/* Where no rule of anybody's can tell, our own questions are answered before. */
+static void judge(const struct model *m, unsigned level, const struct policy *p, const struct stage *s,
+    const struct image_header *h, const struct image_stage *is, unsigned calls)
+{
+	const struct sock_filter *code[3] = { NULL, NULL, NULL };
+	const uint32_t program[3] = { is->exact, is->exec, is->outer };
+
+	for (unsigned i = 0; i < 3; i++)
+		if (program[i] != IMAGE_NONE) {
+			code[i] = image_code(h, image_program(h, program[i]));
+			done.programs++;
+			if (code[i] == NULL)
+				abort();
+		}
+	for (unsigned n = 0; n < calls; n++) {
+		struct seccomp_data d;
+		uint32_t want, have;
+
+		some_call(m, &d, false);
+		want = model_says(m, level, &d);
+		have = policy_decide(p, s, &d).action;
+		done.judgments++;
+		if (have != want)
+			differs("policy_decide()", m->level[level].name, &d, have, want);
+		if (code[0] == NULL) {
+			/* a stage that is switched off has no fence at all, for other ABIs neither */
+			if (want != SECCOMP_RET_ALLOW && !m->level[level].disabled)
+				differs("no program", m->level[level].name, &d, SECCOMP_RET_ALLOW, want);
+			continue;
+		}
+		have = bpf_run(code[0], image_program(h, program[0])->count, &d).action;
+		if (have != want)
+			differs("the program", m->level[level].name, &d, have, want);
+		if (is_execve(&d) && (d.args[3] | d.args[4] | d.args[5]) == 0)
+			continue; /* the wrapper's own, where it has a secret: in the image that is zero */
+		have = bpf_run(code[1], image_program(h, program[1])->count, &d).action;
+		if (have != want)
+			differs("the program for one exec", m->level[level].name, &d, have, want);
+		if (code[2] == NULL)
+			continue;
+		have = bpf_run(code[2], image_program(h, program[2])->count, &d).action;
+		if (have != want && have != SECCOMP_RET_ALLOW)
+			differs("the outer program", m->level[level].name, &d, have, want);
+	}
+}
+
+/* ---- the kernel ---- */
+
+enum { LIVE_CALLS = 24 };
+
+struct live {
+	const char *wrong;
+	struct {
+		struct seccomp_data d;
+		long bare, fenced;
+		bool made;
+	} call[LIVE_CALLS];
+	unsigned made;
+};
+
+static long make_call(const struct seccomp_data *d)
+{
+	return raw_call6(d->nr, (long)d->args[0], (long)d->args[1], (long)d->args[2], (long)d->args[3], (long)d->args[4],
+	    (long)d->args[5]);
+}
+
+static _Noreturn void live_child(struct live *l, unsigned calls, const struct sock_filter *code, const struct image_program *p)
+{
+	raw_call3(__NR_close_range, 0, -1, 0); /* every descriptor is a bad one */
+	for (unsigned i = 0; i < calls; i++)
+		l->call[i].bare = make_call(&l->call[i].d);
+	raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	l->wrong = fence_raise(code, p, 0);
+	for (unsigned i = 0; i < calls && l->wrong == NULL; i++) {
+		l->call[i].fenced = make_call(&l->call[i].d);
+		l->call[i].made = true;
+	}
+	raw_exit(0);
+}
+
+static bool ends_process(uint32_t action)
+{
+	return (action & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ALLOW && (action & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_LOG &&
+	    (action & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO;
+}
+
+/* A child under the program makes calls; the last one is the first that ends it. */
+static void judge_live(const struct model *m, unsigned level, const struct image_header *h, const struct image_stage *is)
+{
+	struct live *l = mmap(NULL, sizeof *l, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const struct image_program *p = image_program(h, is->exact);
+	unsigned calls = 0;
+	bool ends = false;
+	int status;
+	pid_t pid;
+
+	if (l == MAP_FAILED)
+		abort();
+	while (calls < LIVE_CALLS && !ends) {
+		struct seccomp_data *d = &l->call[calls].d;
+
+		some_call(m, d, true);
+		ends = ends_process(model_says(m, level, d));
+		/* many calls that return are better than one that ends it all at once */
+		if (ends && calls < LIVE_CALLS / 2 && !one_in(16))
+			ends = false;
+		else
+			calls++;
+	}
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		abort();
+	if (pid == 0)
+		live_child(l, calls, image_code(h, p), p);
+	if (waitpid(pid, &status, 0) != pid)
+		abort();
+	if (l->wrong != NULL) {
+		printf("-1 -s %" PRIu64 ": stage %s: the fence %s\n", seed_of_policy, m->level[level].name, l->wrong);
+		done.wrong++;
+	}
+	for (unsigned i = 0; i < calls && l->wrong == NULL; i++) {
+		const struct seccomp_data *d = &l->call[i].d;
+		uint32_t want = model_says(m, level, d), data = want & SECCOMP_RET_DATA;
+
+		done.live++;
+		if (ends_process(want)) {
+			if (l->call[i].made || !WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+				differs("the kernel", m->level[level].name, d, (uint32_t)status, want);
+		} else if (!l->call[i].made)
+			differs("the kernel (not returned)", m->level[level].name, d, (uint32_t)status, want);
+		else if ((want & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO ? l->call[i].fenced != -(long)data
+									       : l->call[i].fenced != l->call[i].bare)
+			differs("the kernel", m->level[level].name, d, (uint32_t)-l->call[i].fenced, want);
+	}
+	munmap(l, sizeof *l);
+}
+
+/* ---- one policy ---- */
+
+static const struct stage *stage_named(const struct policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->stage_count; i++)
+		if (strcmp(p->stages[i]->own.name, name) == 0)
+			return p->stages[i];
+	abort();
+}
+
+static void explain_refusal(void)
+{
+	if (strstr(quiet_lines, "too many for a filter") != NULL || strstr(quiet_lines, "use fewer conditions") != NULL)
+		done.too_large++;
+	else {
+		/* libseccomp does it wrong, or conf.c does not take what the language has */
+		if (strstr(quiet_lines, "this cannot be expressed") != NULL)
+			done.inexpressible++;
+		else
+			done.wrong++;
+		printf("-1 -s %" PRIu64 ": %s", seed_of_policy, quiet_lines);
+	}
+}
+
+static void one_policy(struct model *m, bool live, unsigned calls)
+{
+	struct arena *volatile a = arena_new();
+	struct sources sources;
+	const struct policy *volatile p = NULL;
+	const struct image_header *volatile h = NULL;
+	size_t size;
+
+	state = seed_of_policy * 0xd1342543de82ef95u + live;
+	make_model(m, live);
+	write_model(quiet_policy, m);
+	quiet_start();
+	if (setjmp(quiet_end) == 0) {
+		p = conf_read(a, quiet_policy, quiet_folder, &sources);
+		h = p == NULL ? NULL : compile_policy(p, &sources, a, &size);
+	}
+	done.policies++;
+	if (h == NULL)
+		explain_refusal();
+	else if (image_check(h, size) != IMAGE_GOOD)
+		abort();
+	for (unsigned l = 0; h != NULL && l < m->level_count; l++)
+		for (uint32_t i = 0; i < h->part[IMAGE_STAGES].count; i++) {
+			const struct image_stage *is = image_stage(h, i);
+
+			if (strcmp(image_string(h, is->name), m->level[l].name) != 0)
+				continue;
+			if (live && is->exact != IMAGE_NONE)
+				judge_live(m, l, h, is);
+			else
+				judge(m, l, p, stage_named(p, m->level[l].name), h, is, calls);
+		}
+	arena_free(a);
+}
+
+int main(int argc, char **argv)
+{
+	static struct model m;
+	uint64_t seed = (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid(), judgments = 1000000, cases = 0;
+	bool only = false;
+	int c;
+
+	while ((c = getopt(argc, argv, "s:n:k:1")) != -1)
+		switch (c) {
+		case 's': seed = strtoull(optarg, NULL, 0); break;
+		case 'n': judgments = strtoull(optarg, NULL, 0); break;
+		case 'k': cases = strtoull(optarg, NULL, 0); break;
+		case '1': only = true; break;
+		default: return 2;
+		}
+	quiet_make();
+	printf("seed %" PRIu64 "\n", seed);
+	fflush(stdout);
+	seed_of_policy = seed;
+	if (only) {
+		for (int live = 0; live < 2; live++) {
+			one_policy(&m, live == 1, 100000);
+			print_policy();
+		}
+	} else {
+		for (; done.judgments < judgments && done.wrong < 20; seed_of_policy++)
+			one_policy(&m, false, 3000);
+		for (; done.live < cases && done.wrong < 20; seed_of_policy++)
+			one_policy(&m, true, 0);
+	}
+	printf("%" PRIu64 " policies, %" PRIu64 " programs, %" PRIu64 " judgments, %" PRIu64 " calls of the kernel, %" PRIu64
+	       " proofs' inputs; %" PRIu64 " policies too large for a filter, %" PRIu64 " not expressed, %" PRIu64 " disagreements\n",
+	    done.policies, done.programs, done.judgments, done.live, verify_count(), done.too_large, done.inexpressible,
+	    done.wrong);
+	return done.wrong == 0 && done.inexpressible == 0 ? 0 : 1;
+}
