@@ -202,7 +202,7 @@ static const struct image_header *seal(struct run *run, int fd, const char *name
 static const struct image_header *compile(struct run *run, const char *conf)
 {
 	const char *compiler = find_beside("stagefencectl", PATH_COMPILER), *argv[7], *none = NULL;
-	int fd = sealable_memory(), status = 0;
+	int fd = sealable_memory(), status = -1; /* -1: nobody has told */
 	unsigned n = 0;
 
 	argv[n++] = "stagefencectl";
