@@ -86,7 +86,7 @@ $(BUILD)/groups.conf: conf/groups.conf
 demo:
 	packaging/install-deps demo
 	$(MAKE) all
-	tests/demo/run
+	tests/demo/run "$(BUILD)"
 
 test:
 	packaging/install-deps test
@@ -97,23 +97,96 @@ test:
 test-jobs:
 	packaging/install-deps demo
 	$(MAKE) all
-	tests/jobs/run
+	tests/jobs/run "$(BUILD)"
 
 # ---- tests' own programs ----
 
-test_names   := twice seen signals
-test_cflags   = $(base) -O1 $(CPPFLAGS) $(CFLAGS)
+plain_tests  := twice seen signals abi anonymous forge handover nest privileges try
+bare_tests   := bare golike replay
+test_names   := $(plain_tests) $(bare_tests) bare-i386 seen-local try-local try-static try-static-pie try-asan \
+                try-musl try-musl-static try-musl-local early-environ.so early-thread.so early-environ-musl.so \
+                early-thread-musl.so flip decide calls-check
+test_base     = -std=c11 -D_GNU_SOURCE $(warn) -O1 -g
+test_cflags   = $(test_base) -MMD -MP $(paths) $(CPPFLAGS) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+bare_cflags   = $(test_base) -ffreestanding -fno-builtin -fno-stack-protector -fno-pie -no-pie -static -nostdlib
 ctl_parts     = $(filter-out %/ctl.o,$(ctl_objects))
+MUSL_CC      ?= musl-gcc
+# a loader of the test's own, where an ordinary user plays root and real root's files have no owner that he knows
+local_ld     := -Wl,--dynamic-linker=/usr/local/lib
 
-test-programs: $(addprefix $(BUILD)/tests/,$(test_names) calls-check)
+test-programs: $(addprefix $(BUILD)/tests/,$(test_names))
 
-$(BUILD)/tests/%: tests/helpers/%.c $(BUILD)/flags
-	@mkdir -p $(@D)
+$(BUILD)/tests:
+	@mkdir -p $@
+
+$(addprefix $(BUILD)/tests/,$(plain_tests)): $(BUILD)/tests/%: tests/helpers/%.c $(BUILD)/flags | $(BUILD)/tests
 	$(CC) $(test_cflags) -o $@ $< $(LDFLAGS)
 
-$(BUILD)/tests/calls-check: tests/calls-check.c $(BUILD)/wrapper/calls.o
+$(addprefix $(BUILD)/tests/,$(bare_tests)): $(BUILD)/tests/%: tests/helpers/%.c $(BUILD)/flags | $(BUILD)/tests
+	$(CC) $(bare_cflags) -o $@ $<
+
+# where there is no i386 (aarch64, or a compiler without it) the tests that need it say so
+$(BUILD)/tests/bare-i386: tests/helpers/bare.c | $(BUILD)/tests
+	-$(CC) -m32 $(bare_cflags) -o $@ $<
+
+$(BUILD)/tests/%-local: tests/helpers/%.c | $(BUILD)/tests
+	$(CC) $(test_cflags) $(local_ld)/ld-linux-test.so.2 -o $@ $< $(LDFLAGS)
+
+$(BUILD)/tests/try-static: tests/helpers/try.c | $(BUILD)/tests
+	$(CC) $(test_cflags) -static -o $@ $<
+
+$(BUILD)/tests/try-static-pie: tests/helpers/try.c | $(BUILD)/tests
+	$(CC) $(test_cflags) -static-pie -fPIE -o $@ $<
+
+$(BUILD)/tests/try-asan: tests/helpers/try.c | $(BUILD)/tests
+	$(CC) $(test_cflags) -fsanitize=address -o $@ $<
+
+$(BUILD)/tests/try-musl: tests/helpers/try.c | $(BUILD)/tests
+	$(MUSL_CC) $(test_base) -o $@ $<
+
+$(BUILD)/tests/try-musl-static: tests/helpers/try.c | $(BUILD)/tests
+	$(MUSL_CC) $(test_base) -static -o $@ $<
+
+$(BUILD)/tests/try-musl-local: tests/helpers/try.c | $(BUILD)/tests
+	$(MUSL_CC) $(test_base) $(local_ld)/ld-musl-test.so.1 -o $@ $<
+
+$(BUILD)/tests/early-%-musl.so: tests/helpers/early-%.c | $(BUILD)/tests
+	$(MUSL_CC) $(test_base) -fPIC -shared -o $@ $<
+
+$(BUILD)/tests/early-%.so: tests/helpers/early-%.c | $(BUILD)/tests
+	$(CC) $(test_cflags) -fPIC -shared -o $@ $< -lpthread
+
+# each image in memory of exactly its size
+$(BUILD)/tests/flip: tests/helpers/flip.c $(BUILD)/flags | $(BUILD)/tests
+	$(CC) $(test_cflags) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $<
+
+$(BUILD)/tests/decide: tests/decide.c $(ctl_parts) | $(BUILD)/tests
+	$(CC) $(test_cflags) -o $@ $< $(ctl_parts) $(libs_ldlibs) $(LDFLAGS)
+
+$(BUILD)/tests/calls-check: tests/calls-check.c $(BUILD)/wrapper/calls.o | $(BUILD)/tests
+	$(CC) $(test_cflags) $(libs_cflags) -o $@ $< $(BUILD)/wrapper/calls.o $(libs_ldlibs) $(LDFLAGS)
+
+# ---- fuzzing and mutation: not part of the tests' verdict ----
+
+FUZZ_SECONDS ?= 60
+FUZZ_JUDGED  ?= 10000000
+fuzz_cflags   = -std=c11 -D_GNU_SOURCE $(paths) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+fuzz_sources  = $(patsubst $(BUILD)/%.o,%.c,$(ctl_parts))
+
+fuzz: $(addprefix $(BUILD)/fuzz/,fuzz_image fuzz_policy random)
+	@mkdir -p $(BUILD)/fuzz/image $(BUILD)/fuzz/policy
+	$(BUILD)/fuzz/fuzz_image -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/image
+	$(BUILD)/fuzz/fuzz_policy -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/policy.dict $(BUILD)/fuzz/policy \
+	    tests/policies/good
+	$(BUILD)/fuzz/random -n $(FUZZ_JUDGED)
+
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(fuzz_sources)
 	@mkdir -p $(@D)
-	$(CC) $(test_cflags) $(libs_cflags) -o $@ $^ $(libs_ldlibs) $(LDFLAGS)
+	clang $(fuzz_cflags) $(libs_cflags) -o $@ $^ $(libs_ldlibs)
+
+$(BUILD)/fuzz/random: tests/fuzz/random.c $(ctl_parts)
+	@mkdir -p $(@D)
+	$(CC) $(test_cflags) -O2 -o $@ $^ $(libs_ldlibs) $(LDFLAGS)
 
 # ---- benchmarks: ratios in one run, no verdicts ----
 

@@ -19,8 +19,8 @@ for_table() {
 	for_table levels 30
 }
 
-@test "default actions, the short form, and the calls that are always allowed" {
-	for_table forms 35
+@test "default actions, the short form, the calls that are always allowed, and the outer fence" {
+	for_table forms 60
 }
 
 @test "the floor holds in every stage, stricter, weaker or equal" {

@@ -6,7 +6,9 @@
  *
  * A row is stage, call, arguments, answer, and FILE:LINE of what decides, or - where the policy says nothing; separated
  * by tabs. A call is a name, a number, or one of the two behind "i386:", "x32:" or "aarch64:". An answer is an action or
- * an errno's name. Arguments are as in a policy's conditions, separated by spaces; those that are missing are 0.
+ * an errno's name. Arguments are as in a policy's conditions, separated by spaces; those that are missing are 0. Behind
+ * "outer:" a stage stands for its outer fence alone, which lets through what the dynamic loader needs; only its program
+ * can answer then.
  */
 #include <libgen.h>
 #include <stdio.h>
@@ -184,8 +186,13 @@ static void judge_rules(
 
 static bool judge_row(const struct table *t, char **field)
 {
+	static const char mark[] = "outer:";
 	struct seccomp_data d = { 0 };
 	uint32_t index;
+	bool outer = strncmp(field[0], mark, sizeof mark - 1) == 0;
+
+	field[0] += outer ? sizeof mark - 1 : 0;
+
 	const struct stage *stage = policy_stage(t->policy, field[0]);
 	const struct image_stage *compiled = find_stage(t, field[0], &index);
 	struct decision decision;
@@ -197,6 +204,12 @@ static bool judge_row(const struct table *t, char **field)
 	rows++;
 	if (!here) {
 		skipped++;
+		return true;
+	}
+	if (outer) {
+		if (compiled->outer == IMAGE_NONE)
+			return false;
+		judge_program(t, compiled->outer, "the outer fence", &d, field[3]);
 		return true;
 	}
 	decision = policy_decide(t->policy, stage, &d);

@@ -1,10 +1,11 @@
 /*
- * random [-s SEED] [-n JUDGMENTS] [-k CASES] [-1]: random policies against random calls.
+ * random [-s SEED] [-n JUDGMENTS] [-k CASES] [-m CHANGES] [-1]: random policies against random calls.
  *
  * Each policy is made here as a model, written as text, read by conf.c, compiled, and asked: the model below, which knows
  * only the rules of policy.h's first comment and shares no code with policy.c; policy_decide(); and the stage's compiled
  * programs in the interpreter. All must agree. With -k, programs are also loaded into the running kernel, and calls that
- * harm nobody are made. Prints what was done; exit status 1: something differs, and how to see it again (-1: SEED's
+ * harm nobody are made. With -m, instructions of compiled programs are changed one at a time, and the verifier must notice
+ * each change that any random call notices. Prints what was done; exit status 1: something differs, and how to see it again (-1: SEED's
  * policy only, and its text).
  */
 #include <errno.h>
@@ -250,7 +251,7 @@ static bool some_test(const struct one_rule *r, struct test *t)
 	for (unsigned c = 0; c < r->call_count; c++)
 		word = word || r->calls[c]->widths[t->arg] == 'i';
 	/* an order, and an inequality, are many alternatives: three of them multiply to more than a filter holds */
-	t->op = ops[one_in(1 + 2 * r->test_count) ? below(6) : 0];
+	t->op = ops[one_in(2 + 2 * r->test_count) ? below(6) : 0];
 	t->masked = (strcmp(t->op, "==") == 0 || strcmp(t->op, "!=") == 0) && one_in(2);
 	t->mask = one_in(3) ? draw() & draw() : some_value();
 	t->value = some_value();
@@ -433,6 +434,7 @@ static void write_model(const char *path, const struct model *m)
 
 static struct {
 	uint64_t policies, programs, judgments, live, too_large, inexpressible, wrong;
+	uint64_t changes, noticed, missed; /* the rest made no difference */
 } done;
 
 static uint64_t seed_of_policy;
@@ -563,6 +565,75 @@ static void judge(const struct model *m, unsigned level, const struct policy *p,
 	}
 }
 
+/* ---- the verifier ---- */
+
+/* One instruction behind the prologue becomes another that the kernel would take. */
+static bool change(struct sock_filter *code, uint32_t count, uint32_t *at)
+{
+	struct sock_filter *f = &code[*at = FENCE_ATTEST_COUNT + below(count - FENCE_ATTEST_COUNT)];
+	const struct sock_filter before = *f;
+
+	switch (below(6)) {
+	case 0: f->k ^= (uint32_t)1 << below(32); break;
+	case 1: f->k += one_in(2) ? 1 : ~0u; break;
+	case 2:
+		f->jt = before.jf;
+		f->jf = before.jt;
+		break;
+	case 3: f->jt = (uint8_t)(f->jt + 1); break;
+	case 4: f->jf = (uint8_t)(f->jf + 1); break;
+	default:
+		if (BPF_CLASS(f->code) == BPF_JMP && BPF_OP(f->code) == BPF_JEQ)
+			f->code = BPF_JMP | BPF_JGE | BPF_K;
+		else if (BPF_CLASS(f->code) == BPF_JMP && BPF_OP(f->code) == BPF_JGE)
+			f->code = BPF_JMP | BPF_JGT | BPF_K;
+		else if (BPF_CLASS(f->code) == BPF_RET)
+			f->k = SECCOMP_RET_ALLOW;
+		else if (BPF_CLASS(f->code) == BPF_LD)
+			f->k = 16 + 4 * below(12);
+	}
+	return memcmp(f, &before, sizeof before) != 0 && bpf_check(code, count) == NULL;
+}
+
+static bool anybody_notices(
+    const struct model *m, unsigned level, const struct sock_filter *code, uint32_t count, struct seccomp_data *d)
+{
+	for (unsigned i = 0; i < 4000; i++) {
+		some_call(m, d, false);
+		if (bpf_run(code, count, d).action != model_says(m, level, d))
+			return true;
+	}
+	return false;
+}
+
+static void judge_verifier(const struct model *m, unsigned level, const struct policy *p, const struct stage *s,
+    const struct image_header *h, const struct image_stage *is)
+{
+	const struct image_program *program = is->exact == IMAGE_NONE ? NULL : image_program(h, is->exact);
+	struct sock_filter code[IMAGE_CODE_MAX];
+	struct seccomp_data d;
+	uint32_t at;
+
+	for (unsigned i = 0; program != NULL && i < 40; i++) {
+		memcpy(code, image_code(h, program), program->count * sizeof *code);
+		if (!change(code, program->count, &at))
+			continue;
+		done.changes++;
+		quiet_start();
+		if (!verify_program(p, s, false, false, code, program->count)) {
+			done.noticed++;
+			continue;
+		}
+		if (!anybody_notices(m, level, code, program->count, &d))
+			continue;
+		if (++done.missed <= 20)
+			printf("-m 1 -s %" PRIu64 ": stage %s: the verifier does not notice a change of instruction %u: call %d of 0x%x with "
+			       "0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
+			    seed_of_policy, m->level[level].name, at, d.nr, d.arch, d.args[0], d.args[1], d.args[2], d.args[3],
+			    d.args[4], d.args[5]);
+	}
+}
+
 /* ---- the kernel ---- */
 
 enum { LIVE_CALLS = 24 };
@@ -679,7 +750,9 @@ static void explain_refusal(void)
 	}
 }
 
-static void one_policy(struct model *m, bool live, unsigned calls)
+enum purpose { JUDGE, LIVE, VERIFIER };
+
+static void one_policy(struct model *m, enum purpose purpose, unsigned calls)
 {
 	struct arena *volatile a = arena_new();
 	struct sources sources;
@@ -687,8 +760,8 @@ static void one_policy(struct model *m, bool live, unsigned calls)
 	const struct image_header *volatile h = NULL;
 	size_t size;
 
-	state = seed_of_policy * 0xd1342543de82ef95u + live;
-	make_model(m, live);
+	state = seed_of_policy * 0xd1342543de82ef95u + purpose;
+	make_model(m, purpose == LIVE);
 	write_model(quiet_policy, m);
 	quiet_start();
 	if (setjmp(quiet_end) == 0) {
@@ -706,8 +779,10 @@ static void one_policy(struct model *m, bool live, unsigned calls)
 
 			if (strcmp(image_string(h, is->name), m->level[l].name) != 0)
 				continue;
-			if (live && is->exact != IMAGE_NONE)
+			if (purpose == LIVE && is->exact != IMAGE_NONE)
 				judge_live(m, l, h, is);
+			else if (purpose == VERIFIER)
+				judge_verifier(m, l, p, stage_named(p, m->level[l].name), h, is);
 			else
 				judge(m, l, p, stage_named(p, m->level[l].name), h, is, calls);
 		}
@@ -717,15 +792,17 @@ static void one_policy(struct model *m, bool live, unsigned calls)
 int main(int argc, char **argv)
 {
 	static struct model m;
-	uint64_t seed = (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid(), judgments = 1000000, cases = 0;
+	uint64_t seed = (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid(), judgments = 1000000, cases = 0,
+		 changes = 0;
 	bool only = false;
 	int c;
 
-	while ((c = getopt(argc, argv, "s:n:k:1")) != -1)
+	while ((c = getopt(argc, argv, "s:n:k:m:1")) != -1)
 		switch (c) {
 		case 's': seed = strtoull(optarg, NULL, 0); break;
 		case 'n': judgments = strtoull(optarg, NULL, 0); break;
 		case 'k': cases = strtoull(optarg, NULL, 0); break;
+		case 'm': changes = strtoull(optarg, NULL, 0); break;
 		case '1': only = true; break;
 		default: return 2;
 		}
@@ -734,19 +811,25 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	seed_of_policy = seed;
 	if (only) {
-		for (int live = 0; live < 2; live++) {
-			one_policy(&m, live == 1, 100000);
+		for (int purpose = JUDGE; purpose <= LIVE; purpose++) {
+			one_policy(&m, (enum purpose)purpose, 100000);
 			print_policy();
 		}
 	} else {
 		for (; done.judgments < judgments && done.wrong < 20; seed_of_policy++)
-			one_policy(&m, false, 3000);
+			one_policy(&m, JUDGE, 3000);
 		for (; done.live < cases && done.wrong < 20; seed_of_policy++)
-			one_policy(&m, true, 0);
+			one_policy(&m, LIVE, 0);
+		for (; done.changes < changes && done.wrong < 20; seed_of_policy++)
+			one_policy(&m, VERIFIER, 0);
 	}
+	if (changes > 0)
+		printf("%" PRIu64 " changed programs, %" PRIu64 " noticed by the verifier, %" PRIu64 " missed, %" PRIu64
+		       " the same to everybody\n",
+		    done.changes, done.noticed, done.missed, done.changes - done.noticed - done.missed);
 	printf("%" PRIu64 " policies, %" PRIu64 " programs, %" PRIu64 " judgments, %" PRIu64 " calls of the kernel, %" PRIu64
 	       " proofs' inputs; %" PRIu64 " policies too large for a filter, %" PRIu64 " not expressed, %" PRIu64 " disagreements\n",
 	    done.policies, done.programs, done.judgments, done.live, verify_count(), done.too_large, done.inexpressible,
 	    done.wrong);
-	return done.wrong == 0 && done.inexpressible == 0 ? 0 : 1;
+	return done.wrong == 0 && done.inexpressible == 0 && done.missed == 0 ? 0 : 1;
 }
