@@ -48,6 +48,26 @@ static inline bool environment_preloads(char *value)
 	return out != value || !found;
 }
 
+/* Does an LD_PRELOAD name the shim? */
+static inline bool environment_preloaded(char **env)
+{
+	static const char ours[] = PATH_SHIM_NAME;
+
+	for (; *env != NULL; env++) {
+		const char *value = *env + sizeof "LD_PRELOAD";
+
+		if (!environment_names(*env, "LD_PRELOAD"))
+			continue;
+		for (const char *p = value; *p != '\0'; p++)
+			if ((p == value || p[-1] == '/' || p[-1] == ':' || p[-1] == ' ') &&
+			    raw_same(p, ours, sizeof ours - 1) &&
+			    (p[sizeof ours - 1] == '\0' || p[sizeof ours - 1] == ':' ||
+				p[sizeof ours - 1] == ' '))
+				return true;
+	}
+	return false;
+}
+
 /* Takes our own variable out, and with shim the shim from each LD_PRELOAD. */
 static inline void environment_leave(char **env, bool shim)
 {

@@ -107,30 +107,37 @@ static void take_over(const char *handover, char **env)
 }
 
 /*
- * Executes this program again under the wrapper, as "(stagefence) PROGRAM ARGV...". The kernel lays
- * argv right below the environment: its count, argv, NULL, envp. musl gives a constructor nothing
- * else to find it by.
+ * Executes this program again under the wrapper, as "(stagefence) PROGRAM ARGV...". argv comes from
+ * the kernel: musl gives a constructor none, and a loader that was named on the command line has
+ * shifted its own.
  */
 static _Noreturn void run_wrapper(char **env)
 {
-	enum { AHEAD = 2 };
+	enum { ARGUMENTS_MAX = 8 << 20, AHEAD = 2 }; /* the kernel's limit is 6 MiB */
 	char program[TRUST_PATH_MAX];
-	long argc = 0,
-	     n = raw_call6(__NR_readlinkat, RAW_AT_FDCWD, (long)"/proc/self/exe", (long)program,
-		 sizeof program - 1, 0, 0);
+	long n = raw_call6(__NR_readlinkat, RAW_AT_FDCWD, (long)"/proc/self/exe", (long)program,
+	    sizeof program - 1, 0, 0);
+	int fd = (int)raw_openat(RAW_AT_FDCWD, "/proc/self/cmdline", RAW_O_RDONLY | RAW_O_CLOEXEC);
+	char *text = raw_map(
+	    ARGUMENTS_MAX, RAW_PROT_READ | RAW_PROT_WRITE, RAW_MAP_PRIVATE | RAW_MAP_ANONYMOUS, -1);
+	long size = 0, got;
 
-	while ((long)env[-2 - argc] != argc)
-		argc++;
+	while (
+	    text != NULL && (got = raw_read(fd, text + size, (size_t)(ARGUMENTS_MAX - size))) > 0)
+		size += got;
 
-	size_t size = (size_t)(argc + 1) * sizeof *env;
-	char **argv = raw_map(size + AHEAD * sizeof *env, RAW_PROT_READ | RAW_PROT_WRITE,
-	    RAW_MAP_PRIVATE | RAW_MAP_ANONYMOUS, -1);
+	char **argv = raw_map((size_t)(size + AHEAD + 1) * sizeof *argv,
+	    RAW_PROT_READ | RAW_PROT_WRITE, RAW_MAP_PRIVATE | RAW_MAP_ANONYMOUS, -1);
 
-	if (n > 0 && argv != NULL) {
+	if (n > 0 && size > 0 && argv != NULL) {
+		long argc = AHEAD;
+
 		program[n] = '\0';
 		argv[0] = (char *)PATH_AGAIN;
 		argv[1] = program;
-		raw_copy(argv + AHEAD, env - 1 - argc, size);
+		for (long i = 0; i < size; i++)
+			if (i == 0 || text[i - 1] == '\0')
+				argv[argc++] = text + i;
 		raw_call3(__NR_execve, (long)PATH_WRAPPER, (long)argv, (long)env);
 	}
 	DIE("cannot run " PATH_WRAPPER " (is it installed, and /proc mounted?)");
@@ -171,12 +178,14 @@ pass:
  * us. */
 __attribute__((constructor)) static void shim_init(int argc, char **argv, char **envp)
 {
-	char **env = &environ != NULL && environ != NULL ? environ : envp;
+	char *nothing[] = { NULL };
+	/* on musl these registers hold anything; on glibc envp stands right behind argv */
+	char **env = &environ != NULL && environ != NULL ? environ
+	    : envp == argv + argc + 1                    ? envp
+							 : nothing;
 	unsigned count;
 	const char *handover = raw_env(env, PATH_HANDOVER, &count);
 
-	(void)argc;
-	(void)argv;
 	if (handover != NULL)
 		take_over(handover, env);
 	else

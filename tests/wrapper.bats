@@ -9,7 +9,8 @@ setup() {
 @test "mkdir works unconfined and in a stage that allows it" {
 	mkdir bare
 	stagefence -c p.conf -s open -- mkdir allowed
-	[ -d bare ] && [ -d allowed ]
+	[ -d bare ]
+	[ -d allowed ]
 }
 
 @test "mkdir is refused in a stage that blocks it, with the words of the after_script example" {
@@ -34,7 +35,8 @@ setup() {
 		run -0 perl -e 'system @ARGV; print $? & 127' sh -c "kill -$signal \$\$"
 		local bare=$output
 		run -0 perl -e 'system @ARGV; print $? & 127' stagefence -c p.conf -s open sh -c "kill -$signal \$\$"
-		[ "$output" = "$bare" ] && [ "$output" -gt 0 ]
+		[ "$output" = "$bare" ]
+		[ "$output" -gt 0 ]
 	done
 }
 
@@ -69,7 +71,8 @@ setup() {
 
 @test "-h and -V print to standard output" {
 	run -0 --separate-stderr stagefence -h
-	[[ "$output" == usage:\ stagefence* ]] && [ -z "$stderr" ]
+	[[ "$output" == usage:\ stagefence* ]]
+	[ -z "$stderr" ]
 	run -0 --separate-stderr stagefence -V
 	[[ "$output" == stagefence\ [0-9]* ]]
 	run -0 stagefence --help
@@ -87,7 +90,8 @@ setup() {
 	export STAGEFENCE_STAGE=nomkdir
 	run -1 stagefence -c p.conf mkdir a
 	run -0 stagefence -c p.conf -s open mkdir b
-	[ ! -e a ] && [ -d b ]
+	[ ! -e a ]
+	[ -d b ]
 }
 
 @test "the first set variable of stage_env names the stage" {
@@ -96,7 +100,9 @@ stages = ( { name = "open"; }, { name = "nomkdir"; block_calls = [ "mkdir" ]; bl
 	FIRST=open SECOND=nomkdir stagefence -c v.conf mkdir a
 	SECOND=open stagefence -c v.conf mkdir b
 	FIRST=nomkdir SECOND=open run -1 stagefence -c v.conf mkdir c
-	[ -d a ] && [ -d b ] && [ ! -e c ]
+	[ -d a ]
+	[ -d b ]
+	[ ! -e c ]
 }
 
 @test "no stage: refuse, pass or a stage, as no_stage says" {
@@ -160,7 +166,8 @@ stages = ( { name = "x"; block_calls = [ "mkdir" ]; block_action = "errno"; } );
 	"$helpers/signals" "$helpers/seen" >bare
 	"$helpers/signals" "$(command -v stagefence)" -c p.conf -s open "$helpers/seen" >fenced
 	diff bare fenced
-	grep -q "^blocked $(kill -l USR1)\$" fenced && grep -q '^disposition 1 ignored' fenced
+	grep -q "^blocked $(kill -l USR1)\$" fenced
+	grep -q '^disposition 1 ignored' fenced
 	run -0 sh -c 'echo $$; exec stagefence -c p.conf -s open sh -c "echo \$\$"'
 	[ "${lines[0]}" = "${lines[1]}" ]
 }
@@ -171,7 +178,8 @@ stages = ( { name = "x"; block_calls = [ "mkdir" ]; block_action = "errno"; } );
 	run -0 stagefence -c p.conf -s open ./script a 'b c'
 	[ "$output" = "./script a b c" ]
 	run -1 stagefence -c p.conf -s nomkdir ./script d
-	[ -d a ] && [ ! -e d ]
+	[ -d a ]
+	[ ! -e d ]
 }
 
 @test "PATH is searched as execvp searches it: empty parts, unreadable folders, files that cannot be executed" {
@@ -194,7 +202,8 @@ stages = ( { name = "x"; block_calls = [ "mkdir" ]; block_action = "errno"; } );
 	rm p.conf
 	run -1 stagefence -c p.sfi -s nomkdir mkdir no
 	stagefence -c p.sfi -s open mkdir yes
-	[ -d yes ] && [ ! -e no ]
+	[ -d yes ]
+	[ ! -e no ]
 }
 
 @test "the wrapper links nothing, has no interpreter and no relocations" {

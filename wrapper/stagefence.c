@@ -195,6 +195,30 @@ static const struct image_header *seal(struct run *run, int fd, const char *name
 	return h;
 }
 
+/* For rt_sigaction(2). */
+struct disposition {
+	uintptr_t handler; /* 0: the default; 1: ignored; an executed program has no others */
+	unsigned long flags, restorer, mask;
+};
+
+/* Sets what SIGCHLD does and returns what it did. */
+static uintptr_t child_signal(uintptr_t handler)
+{
+	enum { CHLD = 17 };
+	struct disposition new = { .handler = handler }, old = { .handler = 0 };
+
+	raw_call6(__NR_rt_sigaction, CHLD, (long)&new, (long)&old, sizeof new.mask, 0, 0);
+	return old.handler;
+}
+
+static bool child_signal_pending(void)
+{
+	uint64_t pending = 0;
+
+	raw_call3(__NR_rt_sigpending, (long)&pending, sizeof pending, 0);
+	return pending >> 16 & 1;
+}
+
 /*
  * Runs the compiler on the policy file conf (NULL: the system's) with an empty environment, into a
  * sealed memfd. The compiler says itself what is wrong with a policy.
@@ -215,8 +239,10 @@ static const struct image_header *compile(struct run *run, const char *conf)
 	argv[n++] = "-";
 	argv[n] = NULL;
 
-	/* no exit signal: a caller's waiting or ignored SIGCHLD must not see this child, and the
-	 * command never does */
+	/* ignored, there would be nothing to wait for; and no signal of this child may reach the
+	 * command */
+	bool pending = child_signal_pending();
+	uintptr_t before = child_signal(0);
 	long pid = raw_call6(__NR_clone, 0, 0, 0, 0, 0, 0);
 
 	if (pid == 0) {
@@ -228,6 +254,9 @@ static const struct image_header *compile(struct run *run, const char *conf)
 		die("no process to compile the policy in: ", error_text(-pid), NULL);
 	while (raw_call6(__NR_wait4, pid, (long)&status, RAW_WALL, 0, 0, 0) == -RAW_EINTR)
 		;
+	if (!pending)
+		child_signal(1); /* to ignore a signal forgets one that waits */
+	child_signal(before);
 	/* 1: a bad policy; 125: not even executed. Both have been said. */
 	if (status == 1 << 8 || status == RAW_OUR_FAILURE << 8)
 		raw_exit(RAW_OUR_FAILURE);
@@ -531,7 +560,7 @@ static const char *roots_own(const struct run *run, const struct image_stage *s,
 static void check_environment(const struct run *run, const struct image_stage *s)
 {
 	for (char **e = run->env; *e != NULL; e++)
-		if (raw_same(*e, "LD_", 3))
+		if (raw_same(*e, "LD_", 3) || environment_names(*e, "GLIBC_TUNABLES"))
 			raw_die("stage ", image_string(run->image, s->name),
 			    " refuses what the dynamic loader needs, so nothing may run before its "
 			    "inner "
@@ -833,7 +862,7 @@ static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 	look_at(run->program, &look);
 	if (fenced && look.kind == LOOK_FOREIGN && !(s->flags & STAGE_FOREIGN))
 		refuse_foreign(run, s);
-	if (look.kind == LOOK_TEXT) {
+	if (look.kind == LOOK_TEXT || look.kind == LOOK_SCRIPT) {
 		struct run script = { .argv = run->argv, .program = run->program };
 		struct look sh = { .interpreter = (char *)"/bin/sh" };
 
@@ -968,6 +997,10 @@ _Noreturn void stagefence_main(long *stack)
 
 	/* what anybody may have put there; only we do */
 	environment_leave(run.env, false);
+	/* a shim that is not there by this name could not be taken out, and would come back for
+	 * ever */
+	if (run.again && !environment_preloaded(run.env))
+		die("the shim must be preloaded as " PATH_SHIM_NAME ", by LD_PRELOAD", NULL, NULL);
 	if (!run.again)
 		run.program = find_program(&run);
 	raise_and_execute(&run, stage);

@@ -450,13 +450,15 @@ static void print_policy(void)
 		fclose(f);
 }
 
+static const char *how_again = "-1"; /* the options that make this policy again */
+
 static void differs(const char *who, const char *stage, const struct seccomp_data *d, uint32_t have, uint32_t want)
 {
 	if (++done.wrong > 20)
 		return;
-	printf("-1 -s %" PRIu64 ": stage %s, call %d of 0x%x with 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx: %s says 0x%x and not "
+	printf("%s -s %" PRIu64 ": stage %s, call %d of 0x%x with 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx: %s says 0x%x and not "
 	       "0x%x\n",
-	    seed_of_policy, stage, d->nr, d->arch, d->args[0], d->args[1], d->args[2], d->args[3], d->args[4], d->args[5], who,
+	    how_again, seed_of_policy, stage, d->nr, d->arch, d->args[0], d->args[1], d->args[2], d->args[3], d->args[4], d->args[5], who,
 	    have, want);
 }
 
@@ -627,9 +629,9 @@ static void judge_verifier(const struct model *m, unsigned level, const struct p
 		if (!anybody_notices(m, level, code, program->count, &d))
 			continue;
 		if (++done.missed <= 20)
-			printf("-m 1 -s %" PRIu64 ": stage %s: the verifier does not notice a change of instruction %u: call %d of 0x%x with "
+			printf("%s -s %" PRIu64 ": stage %s: the verifier does not notice a change of instruction %u: call %d of 0x%x with "
 			       "0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
-			    seed_of_policy, m->level[level].name, at, d.nr, d.arch, d.args[0], d.args[1], d.args[2], d.args[3],
+			    how_again, seed_of_policy, m->level[level].name, at, d.nr, d.arch, d.args[0], d.args[1], d.args[2], d.args[3],
 			    d.args[4], d.args[5]);
 	}
 }
@@ -706,7 +708,7 @@ static void judge_live(const struct model *m, unsigned level, const struct image
 	if (waitpid(pid, &status, 0) != pid)
 		abort();
 	if (l->wrong != NULL) {
-		printf("-1 -s %" PRIu64 ": stage %s: the fence %s\n", seed_of_policy, m->level[level].name, l->wrong);
+		printf("%s -s %" PRIu64 ": stage %s: the fence %s\n", how_again, seed_of_policy, m->level[level].name, l->wrong);
 		done.wrong++;
 	}
 	for (unsigned i = 0; i < calls && l->wrong == NULL; i++) {
@@ -746,7 +748,7 @@ static void explain_refusal(void)
 			done.inexpressible++;
 		else
 			done.wrong++;
-		printf("-1 -s %" PRIu64 ": %s", seed_of_policy, quiet_lines);
+		printf("%s -s %" PRIu64 ": %s", how_again, seed_of_policy, quiet_lines);
 	}
 }
 
@@ -760,6 +762,7 @@ static void one_policy(struct model *m, enum purpose purpose, unsigned calls)
 	const struct image_header *volatile h = NULL;
 	size_t size;
 
+	how_again = purpose == LIVE ? "-1 -k 1" : purpose == VERIFIER ? "-1 -m 1" : "-1";
 	state = seed_of_policy * 0xd1342543de82ef95u + purpose;
 	make_model(m, purpose == LIVE);
 	write_model(quiet_policy, m);
@@ -811,10 +814,8 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	seed_of_policy = seed;
 	if (only) {
-		for (int purpose = JUDGE; purpose <= LIVE; purpose++) {
-			one_policy(&m, (enum purpose)purpose, 100000);
-			print_policy();
-		}
+		one_policy(&m, changes > 0 ? VERIFIER : cases > 0 ? LIVE : JUDGE, 100000);
+		print_policy();
 	} else {
 		for (; done.judgments < judgments && done.wrong < 20; seed_of_policy++)
 			one_policy(&m, JUDGE, 3000);
