@@ -76,7 +76,8 @@ struct image_stage {
 	 * program). outer: widened by what the dynamic loader needs; IMAGE_NONE where exact allows
 	 * all of that. All IMAGE_NONE: the stage has no fence.
 	 */
-	uint32_t exact, exec, outer, zero;
+	uint32_t exact, exec, outer;
+	uint32_t shim_flags; /* of seccomp(2), beside the program's */
 };
 
 struct image_pattern {

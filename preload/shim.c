@@ -38,11 +38,13 @@ static _Noreturn void die(const char *line, size_t size)
  * Between seccomp(2) and main there is no system call but the question whether the fence is up, so
  * the image and its descriptor go first; the instructions wait on the stack.
  */
-static bool raise(const struct image_header *h, const struct image_program *from, int fd)
+static bool raise(const struct image_header *h, const struct image_stage *s, int fd)
 {
 	struct sock_filter code[IMAGE_CODE_MAX];
 	struct image_program program;
+	const struct image_program *from = image_program(h, s->exact);
 	const struct sock_filter *sound = image_code(h, from);
+	uint32_t flags = s->shim_flags;
 
 	if (sound == NULL)
 		return false;
@@ -51,7 +53,7 @@ static bool raise(const struct image_header *h, const struct image_program *from
 	raw_call3(__NR_munmap, (long)h, h->size, 0);
 	raw_close(fd);
 	/* a library before us may have started threads: they are fenced with us, or nothing runs */
-	return fence_raise(code, &program, SECCOMP_FILTER_FLAG_TSYNC) == NULL;
+	return fence_raise(code, &program, flags) == NULL;
 }
 
 static uint32_t number(const char **text)
@@ -99,7 +101,7 @@ static void take_over(const char *handover, char **env)
 	if (i >= h->part[IMAGE_STAGES].count || s->outer == IMAGE_NONE ||
 	    !fence_ask(image_program(h, s->outer)->digest))
 		DIE(NOT_HANDED_OVER);
-	if (!raise(h, image_program(h, s->exact), fd))
+	if (!raise(h, s, fd))
 		DIE("the inner fence cannot be raised");
 	environment_leave(env, true);
 }
@@ -155,7 +157,7 @@ static void raise_stage(char **env)
 		raw_call3(__NR_munmap, (long)h, h->size, 0);
 	else if (((s->flags & STAGE_NO_NEW_PRIVS) &&
 		     raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ||
-	    !raise(h, image_program(h, s->exact), -1))
+	    !raise(h, s, -1))
 		run_wrapper(env);
 	environment_leave(env, true);
 	return;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libconfig.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 #include "../preload/paths.h"
 #include "../preload/trust.h"
 #include "calls.h"
+#include "close.h"
 #include "consts.h"
 #include "mem.h"
 #include "policy.h"
@@ -49,6 +51,7 @@ struct reader {
 	struct file *files;
 	size_t file_count;
 	bool names_groups; /* some file does */
+	bool optional;     /* an unknown call is left out with a note */
 	struct group *groups;
 	size_t group_count;
 	size_t rule_count;
@@ -100,6 +103,17 @@ static bool read_bool(struct reader *r, const config_setting_t *s, bool *value)
 	return true;
 }
 
+static config_setting_t *member(const config_setting_t *s, const char *name)
+{
+	return config_setting_get_member(s, name);
+}
+
+/* A yes or no that may be left out. */
+static bool read_flag(struct reader *r, const config_setting_t *s, const char *name, bool *value)
+{
+	return member(s, name) == NULL || read_bool(r, member(s, name), value);
+}
+
 /* A string or a small number, as text: libconfig's versions disagree on any larger one. */
 static const char *read_value(struct reader *r, const config_setting_t *s)
 {
@@ -149,11 +163,6 @@ static bool check_keys(
 		good = false;
 	}
 	return good;
-}
-
-static config_setting_t *member(const config_setting_t *s, const char *name)
-{
-	return config_setting_get_member(s, name);
 }
 
 /* ---- files ---- */
@@ -334,11 +343,12 @@ static void read_group(struct reader *r, const config_setting_t *s)
 /* Calls without repeats, in the order of their first mention. */
 struct calls {
 	const struct call **items;
+	bool *by_group; /* for each item */
 	size_t count;
 	unsigned char *seen; /* by index into the table of calls */
 };
 
-static void add_call(struct reader *r, struct calls *calls, const struct call *call)
+static void add_call(struct reader *r, struct calls *calls, const struct call *call, bool by_group)
 {
 	size_t i = (size_t)(call - call_at(0));
 
@@ -348,6 +358,9 @@ static void add_call(struct reader *r, struct calls *calls, const struct call *c
 		return;
 	calls->seen[i] = 1;
 	calls->items = arena_grow(r->arena, calls->items, calls->count, sizeof *calls->items);
+	calls->by_group = arena_grow(
+	    r->arena, calls->by_group, calls->count, sizeof *calls->by_group);
+	calls->by_group[calls->count] = by_group;
 	calls->items[calls->count++] = call;
 }
 
@@ -394,7 +407,10 @@ static void add_calls(
 		}
 		call = call_named(name);
 		if (call != NULL)
-			add_call(r, calls, call);
+			add_call(r, calls, call, depth > 0);
+		else if (r->optional)
+			say_note(r->file, (int)config_setting_source_line(at),
+			    "system call %s is unknown here, and left out", name);
 		else
 			SAY(r, at, "unknown system call %s", name);
 	}
@@ -412,6 +428,10 @@ static const struct {
 	{ "trap", SECCOMP_RET_TRAP },
 	{ "kill_thread", SECCOMP_RET_KILL_THREAD },
 	{ "kill_process", SECCOMP_RET_KILL_PROCESS },
+	{ "trace", SECCOMP_RET_TRACE },
+	{ "notify", SECCOMP_RET_USER_NOTIF },
+	{ "SCMP_ACT_TRACE", SECCOMP_RET_TRACE },
+	{ "SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF },
 	{ "SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW },
 	{ "SCMP_ACT_LOG", SECCOMP_RET_LOG },
 	{ "SCMP_ACT_ERRNO", SECCOMP_RET_ERRNO },
@@ -432,7 +452,8 @@ static bool read_action(struct reader *r, const config_setting_t *s, uint32_t *a
 			*action = actions[i].action;
 			return true;
 		}
-	SAY(r, s, "%s must be one of allow, log, errno, trap, kill_thread, kill_process",
+	SAY(r, s,
+	    "%s must be one of allow, log, errno, trap, trace, notify, kill_thread, kill_process",
 	    name_of(s));
 	return false;
 }
@@ -606,9 +627,9 @@ static struct rule *new_rule(struct reader *r, struct level *level)
 	return &level->rules[level->rule_count++];
 }
 
+/* One rule for each call, like the one given. */
 static void add_rules(struct reader *r, struct level *level, const struct calls *calls,
-    uint32_t action, const config_setting_t *at, const struct raw_condition *raw, size_t raw_count,
-    const char *comment)
+    const struct rule *like, const struct raw_condition *raw, size_t raw_count)
 {
 	for (size_t i = 0; i < calls->count; i++) {
 		struct condition *conditions = arena_array(r->arena, raw_count, sizeof *conditions);
@@ -618,22 +639,74 @@ static void add_rules(struct reader *r, struct level *level, const struct calls 
 		for (size_t c = 0; c < raw_count; c++)
 			good = fit_condition(r, &raw[c], calls->items[i], &conditions[c]) && good;
 		rule = good ? new_rule(r, level) : NULL;
-		if (rule != NULL)
-			*rule = (struct rule){ calls->items[i], action, conditions, raw_count,
-				origin(r, at), comment };
+		if (rule == NULL)
+			continue;
+		*rule = *like;
+		rule->call = calls->items[i];
+		rule->conditions = conditions;
+		rule->condition_count = raw_count;
+		rule->by_group = calls->by_group[i];
 	}
+}
+
+/* The conditions of a rule. False: it has been said what is wrong. */
+static bool read_conditions(
+    struct reader *r, const config_setting_t *s, struct raw_condition **raw, size_t *count)
+{
+	bool good = true;
+
+	*raw = NULL;
+	*count = 0;
+	if (s == NULL)
+		return true;
+	if (!is_list(s)) {
+		SAY(r, s,
+		    "args must be a list of conditions: ( { arg = 0; op = \"==\"; value = \"1\"; } "
+		    ")");
+		return false;
+	}
+	if (config_setting_length(s) == 0) {
+		SAY(r, s, "args is empty: leave it out for a rule without conditions");
+		return false;
+	}
+	*count = (size_t)config_setting_length(s);
+	*raw = arena_array(r->arena, *count, sizeof **raw);
+	for (size_t i = 0; i < *count; i++)
+		good = read_condition(r, config_setting_get_elem(s, (unsigned)i), *raw + i) && good;
+	return good;
+}
+
+static void note_weak(struct reader *r, const config_setting_t *s, uint32_t action)
+{
+	static const struct {
+		uint32_t action;
+		const char *why;
+	} weak[] = {
+		{ SECCOMP_RET_TRACE,
+		    "trace lets whoever traces the program decide, the job itself included" },
+		{ SECCOMP_RET_TRAP,
+		    "trap is a signal that the program may handle, and then goes on" },
+		{ SECCOMP_RET_KILL_THREAD,
+		    "kill_thread leaves the rest of the program running, and what it "
+		    "lost goes unnoticed; kill_process does not" },
+		{ SECCOMP_RET_USER_NOTIF, "notify answers ENOSYS until an agent listens" },
+	};
+
+	for (size_t i = 0; i < sizeof weak / sizeof weak[0]; i++)
+		if ((action & SECCOMP_RET_ACTION_FULL) == weak[i].action)
+			say_note(r->file, (int)config_setting_source_line(s), "%s", weak[i].why);
 }
 
 static void read_rule(struct reader *r, const config_setting_t *s, struct level *level)
 {
-	static const char *const keys[] = { "calls", "action", "errno", "args", "comment", NULL };
+	static const char *const keys[] = { "calls", "action", "errno", "args", "comment", "exact",
+		"optional", NULL };
 	struct calls calls = { 0 };
-	const config_setting_t *args, *comment;
-	struct raw_condition *raw = NULL;
-	size_t raw_count = 0;
-	uint32_t action = SECCOMP_RET_ALLOW;
+	struct rule like = { .origin = origin(r, s) };
+	struct raw_condition *raw;
+	size_t raw_count;
 	unsigned value;
-	bool good;
+	bool good, optional = false;
 
 	if (!check_keys(r, s, "a rule", keys))
 		return;
@@ -641,36 +714,26 @@ static void read_rule(struct reader *r, const config_setting_t *s, struct level 
 		SAY(r, s, "a rule needs calls and an action");
 		return;
 	}
+	good = read_flag(r, s, "optional", &optional);
+	good = read_flag(r, s, "exact", &like.exact) && good;
+	r->optional = optional;
 	add_calls(r, &calls, member(s, "calls"), 0);
-	good = read_action(r, member(s, "action"), &action);
+	r->optional = false;
+	good = read_action(r, member(s, "action"), &like.action) && good;
 	good = read_errno(r, member(s, "errno"), &value) && good;
-	if (good && action == SECCOMP_RET_ERRNO)
-		action |= value;
+	if (good && like.action == SECCOMP_RET_ERRNO)
+		like.action |= value;
 	else if (good && member(s, "errno") != NULL) {
 		SAY(r, member(s, "errno"), "errno goes with action = \"errno\" only");
 		good = false;
 	}
-	args = member(s, "args");
-	if (args != NULL && !is_list(args)) {
-		SAY(r, args,
-		    "args must be a list of conditions: ( { arg = 0; op = \"==\"; value = \"1\"; } "
-		    ")");
-		good = false;
-	} else if (args != NULL && config_setting_length(args) == 0) {
-		SAY(r, args, "args is empty: leave it out for a rule without conditions");
-		good = false;
-	} else if (args != NULL) {
-		raw_count = (size_t)config_setting_length(args);
-		raw = arena_array(r->arena, raw_count, sizeof *raw);
-		for (size_t i = 0; i < raw_count; i++)
-			good = read_condition(
-				   r, config_setting_get_elem(args, (unsigned)i), &raw[i]) &&
-			    good;
-	}
-	comment = member(s, "comment");
 	if (good)
-		add_rules(r, level, &calls, action, s, raw, raw_count,
-		    comment != NULL ? read_string(r, comment) : NULL);
+		note_weak(r, member(s, "action"), like.action);
+	good = read_conditions(r, member(s, "args"), &raw, &raw_count) && good;
+	if (member(s, "comment") != NULL)
+		like.comment = read_string(r, member(s, "comment"));
+	if (good)
+		add_rules(r, level, &calls, &like, raw, raw_count);
 }
 
 static void add_list(
@@ -681,7 +744,8 @@ static void add_list(
 	if (s == NULL)
 		return;
 	add_calls(r, &calls, s, 0);
-	add_rules(r, level, &calls, action, s, NULL, 0, NULL);
+	add_rules(
+	    r, level, &calls, &(struct rule){ .action = action, .origin = origin(r, s) }, NULL, 0);
 }
 
 static void set_fallback(
@@ -784,13 +848,89 @@ static void read_patterns(struct reader *r, const config_setting_t *s, struct st
 		SAY(r, s, "match is empty: leave it out to match the name itself");
 }
 
+/* What a stage and a profile may both say. */
+#define ACTION_KEYS \
+	"default_action", "errno", "block_all", "allow_calls", "block_calls", "block_action", \
+	    "rules"
+#define ATTRIBUTE_KEYS \
+	"no_new_privs", "disable_no_new_privs", "newest_kernel", "bad_arch_action", "log_blocked", \
+	    "log_allowed_actions", "allow_speculation", "tsync", "optimize"
+
+/* "5.14": a kernel whose calls a policy knows. */
+static void read_kernel(struct reader *r, const config_setting_t *s, struct attributes *a)
+{
+	const char *text = read_string(r, s);
+	unsigned major, minor;
+	int used = 0;
+
+	if (text == NULL)
+		return;
+	if (sscanf(text, "%2u.%3u%n", &major, &minor, &used) != 2 || text[used] != '\0' ||
+	    minor > UINT8_MAX) {
+		SAY(r, s, "newest_kernel must be a version such as \"5.14\"");
+		return;
+	}
+	a->newest_kernel = kernel_version(major, minor);
+	a->set |= ATTRIBUTE_NEWEST_KERNEL;
+}
+
+static void read_attributes(struct reader *r, const config_setting_t *s, struct attributes *a)
+{
+	const struct {
+		const char *key;
+		enum attribute bit;
+		bool *value;
+	} flags[] = {
+		{ "no_new_privs", ATTRIBUTE_NO_NEW_PRIVS, &a->no_new_privs },
+		{ "log_blocked", ATTRIBUTE_LOG_BLOCKED, &a->log_blocked },
+		{ "log_allowed_actions", ATTRIBUTE_LOG_ALLOWED, &a->log_allowed },
+		{ "allow_speculation", ATTRIBUTE_SPECULATION, &a->allow_speculation },
+		{ "tsync", ATTRIBUTE_TSYNC, &a->tsync },
+	};
+	const config_setting_t *key;
+	bool off = false;
+
+	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+		if (member(s, flags[i].key) != NULL &&
+		    read_flag(r, s, flags[i].key, flags[i].value))
+			a->set |= flags[i].bit;
+	/* Jacamar CI's word for the same thing */
+	key = member(s, "disable_no_new_privs");
+	if (key != NULL && member(s, "no_new_privs") != NULL)
+		SAY(r, key, "disable_no_new_privs and no_new_privs say the same thing twice");
+	else if (key != NULL && read_bool(r, key, &off)) {
+		a->no_new_privs = !off;
+		a->set |= ATTRIBUTE_NO_NEW_PRIVS;
+	}
+	key = member(s, "bad_arch_action");
+	if (key != NULL && read_action(r, key, &a->bad_arch_action)) {
+		if (!action_refuses(a->bad_arch_action))
+			SAY(r, key,
+			    "bad_arch_action must refuse: name the architecture in architectures "
+			    "to let it in");
+		if (a->bad_arch_action == SECCOMP_RET_ERRNO)
+			a->bad_arch_action |= EPERM;
+		a->set |= ATTRIBUTE_BAD_ARCH;
+	}
+	key = member(s, "optimize");
+	if (key != NULL &&
+	    (config_setting_type(key) != CONFIG_TYPE_INT || config_setting_get_int(key) < 1 ||
+		config_setting_get_int(key) > 2))
+		SAY(r, key, "optimize must be 1 or 2");
+	else if (key != NULL) {
+		a->optimize = (unsigned)config_setting_get_int(key);
+		a->set |= ATTRIBUTE_OPTIMIZE;
+	}
+	if (member(s, "newest_kernel") != NULL)
+		read_kernel(r, member(s, "newest_kernel"), a);
+}
+
 static void read_stage(struct reader *r, const config_setting_t *s, bool is_profile)
 {
 	static const char *const stage_keys[] = { "name", "match", "base", "disabled",
-		"default_action", "errno", "block_all", "allow_calls", "block_calls",
-		"block_action", "rules", "no_new_privs", NULL };
-	static const char *const profile_keys[] = { "name", "base", "default_action", "errno",
-		"block_all", "allow_calls", "block_calls", "block_action", "rules", NULL };
+		ATTRIBUTE_KEYS, ACTION_KEYS, NULL };
+	static const char *const profile_keys[] = { "name", "base", ATTRIBUTE_KEYS, ACTION_KEYS,
+		NULL };
 	const char *what = is_profile ? "a profile" : "a stage";
 	const config_setting_t *name = config_setting_type(s) == CONFIG_TYPE_GROUP
 	    ? member(s, "name")
@@ -817,19 +957,18 @@ static void read_stage(struct reader *r, const config_setting_t *s, bool is_prof
 	}
 	stage->own.origin = origin(r, name);
 	stage->is_profile = is_profile;
-	stage->no_new_privs = true;
 	if (!is_profile)
 		read_patterns(r, member(s, "match"), stage);
-	if (member(s, "disabled") != NULL)
-		read_bool(r, member(s, "disabled"), &stage->disabled);
-	if (member(s, "no_new_privs") != NULL)
-		read_bool(r, member(s, "no_new_privs"), &stage->no_new_privs);
+	read_flag(r, s, "disabled", &stage->disabled);
+	read_attributes(r, s, &stage->own.attributes);
 	read_actions(r, s, &stage->own);
 	rules = member(s, "rules");
 	if (rules != NULL && !is_list(rules))
 		SAY(r, rules, "rules must be a list: ( { calls = [ ... ]; action = \"...\"; } )");
 	for (int i = 0; rules != NULL && is_list(rules) && i < config_setting_length(rules); i++)
 		read_rule(r, config_setting_get_elem(rules, (unsigned)i), &stage->own);
+	close_level(r->arena, &stage->own);
+	close_notes(r->arena, &stage->own);
 	policy_sort(&stage->own);
 	p->stages = arena_grow(r->arena, p->stages, p->stage_count, sizeof *p->stages);
 	p->stages[p->stage_count++] = stage;
@@ -1126,7 +1265,8 @@ struct policy *conf_read(
 		each(&r, "profiles", read_one_profile);
 		each(&r, "stages", read_one_stage);
 		for (size_t i = 0; i < p->stage_count; i++)
-			add_levels(&r, p->stages[i], p->stages[i], 0);
+			if (add_levels(&r, p->stages[i], p->stages[i], 0))
+				policy_resolve(p->stages[i]);
 		for (size_t f = 0; f < r.file_count; f++)
 			read_top(&r, &r.files[f]);
 		check_whole(&r, path != NULL ? path : PATH_CONF);

@@ -18,7 +18,7 @@ enum {
 	LAYERS_MAX = 32,
 	CUBES_MAX = 2048,             /* alternatives of one clause */
 	BODY_MAX = BPF_MAXINSNS - 64, /* the prologue's share */
-	NUMBERS = 640,               /* call numbers that are told apart; ours end before 600 */
+	NUMBERS = 640,                /* call numbers that are told apart; ours end before 600 */
 	X32_BIT = 0x40000000
 };
 
@@ -131,9 +131,12 @@ static bool need_context(const struct build *b, scmp_filter_ctx *made, uint32_t 
 	if (*made != NULL)
 		return true;
 	*made = seccomp_init(fallback);
-	error = *made == NULL
-	    ? -ENOMEM
-	    : seccomp_attr_set(*made, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	error = *made == NULL ? -ENOMEM : 0;
+	if (error == 0)
+		error = seccomp_attr_set(*made, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (error == 0)
+		error = seccomp_attr_set(
+		    *made, SCMP_FLTATR_CTL_OPTIMIZE, b->stage->attributes.optimize);
 	if (error != 0)
 		say_library(b, "a new filter", error);
 	return error == 0;
@@ -367,7 +370,7 @@ static bool put_numbers(struct build *b, const struct ranges *ranges, struct pro
 {
 	struct sock_filter *room = arena_array(b->arena, BODY_MAX, sizeof *room);
 	struct backwards c = { .end = room + BODY_MAX };
-	const struct range killed = { 0, SECCOMP_RET_KILL_PROCESS, false };
+	const struct range killed = { 0, b->stage->attributes.bad_arch_action, false };
 	size_t tree, kill;
 
 	if (out->count <= BODY_MAX) {
@@ -425,7 +428,7 @@ static bool build(struct build *b, struct program *out)
 	add_range(ranges, NUMBERS, b->fallback, false);
 	if (abi_native() == ABI_X86_64) {
 		/* x32's numbers; but for -1, a call that a tracer skipped */
-		add_range(ranges, X32_BIT, SECCOMP_RET_KILL_PROCESS, false);
+		add_range(ranges, X32_BIT, b->stage->attributes.bad_arch_action, false);
 		add_range(ranges, UINT32_MAX, b->fallback, false);
 	}
 	return chain_layers(b, out) && put_numbers(b, ranges, out);

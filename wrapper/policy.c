@@ -1,5 +1,6 @@
 #include "policy.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,17 +96,63 @@ static bool always_allowed(const struct call *call)
 	return false;
 }
 
+static const struct rule *fallback_of(const struct stage *s)
+{
+	for (size_t i = 0; i < s->level_count; i++)
+		if (s->levels[i]->fallback != NULL)
+			return s->levels[i]->fallback;
+	return NULL;
+}
+
 static struct decision decide_default(const struct stage *s, const struct call *call)
 {
-	struct decision allow = { SECCOMP_RET_ALLOW, NULL };
+	const struct decision allow = { SECCOMP_RET_ALLOW, NULL };
+	const struct rule *fallback = fallback_of(s);
+	uint16_t newest = s->attributes.newest_kernel;
 
 	if (s->disabled || always_allowed(call))
 		return allow;
-	for (size_t i = 0; i < s->level_count; i++)
-		if (s->levels[i]->fallback != NULL)
-			return (struct decision){ s->levels[i]->fallback->action,
-				s->levels[i]->fallback };
-	return allow;
+	if (call == NULL || (newest != 0 && call->since > newest))
+		return (struct decision){ SECCOMP_RET_ERRNO | ENOSYS, NULL };
+	if (fallback == NULL)
+		return allow;
+	/* glibc's threads and posix_spawn take EPERM for a failure, and ENOSYS for an old kernel */
+	if ((fallback->action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO &&
+	    strcmp(call->name, "clone3") == 0)
+		return (struct decision){ SECCOMP_RET_ERRNO | ENOSYS, fallback };
+	return (struct decision){ fallback->action, fallback };
+}
+
+void policy_resolve(struct stage *s)
+{
+	struct attributes *to = &s->attributes;
+
+	*to = (struct attributes){ .no_new_privs = true,
+		.tsync = true,
+		.optimize = 2,
+		.bad_arch_action = SECCOMP_RET_KILL_PROCESS };
+	for (size_t i = 0; i < s->level_count; i++) {
+		const struct attributes *from = &s->levels[i]->attributes;
+		unsigned new = from->set & ~to->set;
+
+		to->set |= new;
+		if (new &ATTRIBUTE_NO_NEW_PRIVS)
+			to->no_new_privs = from->no_new_privs;
+		if (new &ATTRIBUTE_NEWEST_KERNEL)
+			to->newest_kernel = from->newest_kernel;
+		if (new &ATTRIBUTE_BAD_ARCH)
+			to->bad_arch_action = from->bad_arch_action;
+		if (new &ATTRIBUTE_LOG_BLOCKED)
+			to->log_blocked = from->log_blocked;
+		if (new &ATTRIBUTE_LOG_ALLOWED)
+			to->log_allowed = from->log_allowed;
+		if (new &ATTRIBUTE_SPECULATION)
+			to->allow_speculation = from->allow_speculation;
+		if (new &ATTRIBUTE_TSYNC)
+			to->tsync = from->tsync;
+		if (new &ATTRIBUTE_OPTIMIZE)
+			to->optimize = from->optimize;
+	}
 }
 
 static struct decision decide_stage(
@@ -128,6 +175,14 @@ static struct decision decide_stage(
 	return decide_default(s, call);
 }
 
+/* log_allowed: an allowed call is a logged one. */
+static struct decision logged(const struct stage *s, struct decision d)
+{
+	if (s->attributes.log_allowed && d.action == SECCOMP_RET_ALLOW)
+		d.action = SECCOMP_RET_LOG;
+	return d;
+}
+
 struct decision policy_decide(
     const struct policy *p, const struct stage *s, const struct seccomp_data *d)
 {
@@ -137,9 +192,9 @@ struct decision policy_decide(
 	/* -1 is a call that a tracer skipped: no x32 */
 	if (d->arch != abi_audit_arch(abi_native()) ||
 	    (abi_native() == ABI_X86_64 && (uint32_t)d->nr >= X32_BIT && d->nr != -1))
-		return (struct decision){ SECCOMP_RET_KILL_PROCESS, NULL };
+		return (struct decision){ s->attributes.bad_arch_action, NULL };
 	call = call_numbered(abi_native(), (uint32_t)d->nr);
-	stage = decide_stage(s, call, (const uint64_t *)d->args);
+	stage = logged(s, decide_stage(s, call, (const uint64_t *)d->args));
 	if (p->floor == NULL)
 		return stage;
 	floor = decide_stage(p->floor, call, (const uint64_t *)d->args);
@@ -243,6 +298,8 @@ size_t policy_list(const struct policy *p, const struct stage *s, const struct c
 	struct list stage = { .arena = a }, floor = { .arena = a }, both = { .arena = a };
 
 	list_stage(&stage, s, call);
+	for (size_t i = 0; i < stage.count; i++)
+		stage.items[i].decision = logged(s, stage.items[i].decision);
 	if (p->floor == NULL) {
 		*items = stage.items;
 		return stage.count;

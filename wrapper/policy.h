@@ -6,10 +6,12 @@
  *   1. the nearest level that has a matching rule decides;
  *   2. within a level, matching rules with conditions beat those without;
  *   3. among several of the same kind the most restrictive wins, whatever their order;
- *   4. where no level has one, the nearest level that names a default action decides, and without
- * any the call is allowed; a few calls that every program ends or returns with are allowed unless a
- * rule names them;
- *   5. where the floor refuses, the stricter of the two answers holds.
+ *   4. where no level has one, the nearest default action decides; without any, the call is
+ * allowed;
+ *   5. but calls that every program ends or returns with are allowed, and
+ *   6. calls younger than newest_kernel, and numbers that no table knows, answer ENOSYS, and so
+ * does clone3 where the default is an errno, so that a libc falls back instead of breaking;
+ *   7. where the floor refuses, the stricter of the two answers holds.
  * Compiled programs are judged against policy_decide() before they are written (verify.h).
  *
  * Everything in a policy belongs to its arena.
@@ -46,7 +48,37 @@ struct rule {
 	const struct condition *conditions; /* all must hold */
 	size_t condition_count;
 	struct origin origin;
-	const char *comment; /* or NULL */
+	const char *comment;           /* or NULL */
+	bool exact;                    /* implies nothing (close.h) */
+	bool by_group;                 /* the call was named through a group */
+	const struct call *implied_by; /* NULL: written so */
+};
+
+/*
+ * What is said once for a stage and not call by call; the nearest level that sets one decides. Each
+ * is a bit of set, and a field.
+ */
+enum attribute {
+	ATTRIBUTE_NO_NEW_PRIVS = 1 << 0,
+	ATTRIBUTE_NEWEST_KERNEL = 1 << 1,
+	ATTRIBUTE_BAD_ARCH = 1 << 2,
+	ATTRIBUTE_LOG_BLOCKED = 1 << 3,
+	ATTRIBUTE_LOG_ALLOWED = 1 << 4,
+	ATTRIBUTE_SPECULATION = 1 << 5,
+	ATTRIBUTE_TSYNC = 1 << 6,
+	ATTRIBUTE_OPTIMIZE = 1 << 7
+};
+
+struct attributes {
+	unsigned set;
+	bool no_new_privs;        /* true */
+	bool log_blocked;         /* false; SECCOMP_FILTER_FLAG_LOG */
+	bool log_allowed;         /* false; what is allowed is logged */
+	bool allow_speculation;   /* false; SECCOMP_FILTER_FLAG_SPEC_ALLOW */
+	bool tsync;               /* true; the shim fences threads that are there already */
+	unsigned optimize;        /* 2; libseccomp's */
+	uint16_t newest_kernel;   /* kernel_version(), 0: the newest that calls.def knows */
+	uint32_t bad_arch_action; /* SECCOMP_RET_KILL_PROCESS */
 };
 
 /* What one stage or profile says by itself. */
@@ -56,6 +88,7 @@ struct level {
 	struct rule *rules; /* sorted by call after policy_sort() */
 	size_t rule_count;
 	const struct rule *fallback; /* its default action, or NULL */
+	struct attributes attributes;
 };
 
 struct stage {
@@ -65,8 +98,8 @@ struct stage {
 	size_t level_count;
 	const char **patterns;
 	size_t pattern_count;
-	bool disabled; /* says nothing itself; the floor holds all the same */
-	bool no_new_privs;
+	bool disabled;                /* says nothing itself; the floor holds all the same */
+	struct attributes attributes; /* resolved: policy_resolve() */
 };
 
 struct policy {
@@ -103,6 +136,10 @@ bool condition_holds(const struct condition *c, const uint64_t args[6]);
 
 /* To be called once for each level, when its rules are complete. */
 void policy_sort(struct level *level);
+
+/* Takes each attribute from the nearest level that sets it. To be called when levels are complete.
+ */
+void policy_resolve(struct stage *s);
 
 /* d->arch and d->nr as the kernel gives them to a filter; foreign ABIs and x32 numbers are killed.
  */
