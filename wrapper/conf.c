@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../preload/fence.h"
 #include "../preload/image.h"
 #include "../preload/paths.h"
 #include "../preload/trust.h"
@@ -512,8 +513,13 @@ static bool read_constant(struct reader *r, const config_setting_t *s, uint64_t 
 
 	if (text == NULL)
 		return false;
-	if (const_read(text, abi_native() == ABI_AARCH64, value, &bad, &length))
-		return true;
+	if (const_read(text, abi_native() == ABI_AARCH64, value, &bad, &length)) {
+		if (*value != FENCE_PLACE_UID && *value != FENCE_PLACE_GID)
+			return true;
+		SAY(r, s, "%s: this very number is taken; write the condition with a mask",
+		    name_of(s));
+		return false;
+	}
 	word = arena_text(r->arena, bad, length);
 	near = const_nearest(word);
 	SAY(r, s, "%s: \"%s\" is neither a known constant nor a number%s%s%s", name_of(s), word,
@@ -527,9 +533,20 @@ struct raw_condition {
 	const config_setting_t *at;
 	unsigned arg;
 	enum condition_op op;
-	bool masked;
+	bool masked, launch; /* launch: value is $uid or $gid */
 	uint64_t mask, value;
 };
+
+/* What is filled in when the fence is raised. */
+static bool read_launch_value(const config_setting_t *s, uint64_t *value)
+{
+	const char *text = config_setting_type(s) == CONFIG_TYPE_STRING
+	    ? config_setting_get_string(s)
+	    : "";
+
+	*value = strcmp(text, "$uid") == 0 ? FENCE_PLACE_UID : FENCE_PLACE_GID;
+	return strcmp(text, "$uid") == 0 || strcmp(text, "$gid") == 0;
+}
 
 static bool read_condition(struct reader *r, const config_setting_t *s, struct raw_condition *c)
 {
@@ -555,10 +572,17 @@ static bool read_condition(struct reader *r, const config_setting_t *s, struct r
 	} else
 		c->arg = (unsigned)config_setting_get_int(arg);
 	good = read_op(r, op, &c->op) && good;
-	good = read_constant(r, value, &c->value) && good;
+	c->launch = read_launch_value(value, &c->value);
+	good = (c->launch || read_constant(r, value, &c->value)) && good;
 	c->masked = mask != NULL;
 	if (c->masked)
 		good = read_constant(r, mask, &c->mask) && good;
+	if (good && c->launch && (c->masked || c->op != OP_EQ)) {
+		SAY(r, s,
+		    "$uid and $gid go with == and without a mask only: allow what is equal, and "
+		    "refuse the rest");
+		good = false;
+	}
 	if (good && c->masked && c->op != OP_EQ && c->op != OP_NE) {
 		SAY(r, s, "a mask goes with == and != only");
 		good = false;
@@ -591,6 +615,10 @@ static bool fit_condition(
 		return false;
 	}
 	word = call_arg_is_word(call, abi_native(), raw->arg);
+	if (!word && raw->launch) {
+		SAY(r, raw->at, "%s's arg %u is no user or group id", call->name, raw->arg);
+		return false;
+	}
 	if (word && raw->masked && !narrow(&c->mask)) {
 		SAY(r, raw->at,
 		    "the mask has more than 32 bits, but the kernel looks at 32 of %s's arg %u",
@@ -736,6 +764,63 @@ static void read_rule(struct reader *r, const config_setting_t *s, struct level 
 		add_rules(r, level, &calls, &like, raw, raw_count);
 }
 
+/*
+ * Jacamar CI's limit_setuid: each id is left as it is (-1) or set to the caller's own. One rule for
+ * each way to do that, and all other ways are refused.
+ */
+static void limit_ids(struct reader *r, const config_setting_t *at, struct level *level,
+    const char *name, uint32_t place)
+{
+	const struct call *call = call_named(name);
+	size_t ids = strlen(call->widths);
+
+	for (unsigned ways = 0; ways < 1u << ids; ways++) {
+		struct condition *c = arena_array(r->arena, ids, sizeof *c);
+		struct rule *rule = new_rule(r, level);
+
+		if (rule == NULL)
+			return;
+		for (unsigned i = 0; i < ids; i++)
+			c[i] = (struct condition){ i, OP_EQ, UINT32_MAX,
+				ways >> i & 1 ? place : UINT32_MAX };
+		*rule = (struct rule){ .call = call,
+			.action = SECCOMP_RET_ALLOW,
+			.conditions = c,
+			.condition_count = ids,
+			.origin = origin(r, at) };
+	}
+	struct rule *rule = new_rule(r, level);
+
+	if (rule != NULL)
+		*rule = (struct rule){ .call = call,
+			.action = SECCOMP_RET_ERRNO | EPERM,
+			.origin = origin(r, at),
+			.exact = true };
+}
+
+static void read_limit_setuid(struct reader *r, const config_setting_t *s, struct level *level)
+{
+	static const struct {
+		const char *name;
+		uint32_t place;
+	} calls[] = {
+		{ "setuid", FENCE_PLACE_UID },
+		{ "setreuid", FENCE_PLACE_UID },
+		{ "setresuid", FENCE_PLACE_UID },
+		{ "setfsuid", FENCE_PLACE_UID },
+		{ "setgid", FENCE_PLACE_GID },
+		{ "setregid", FENCE_PLACE_GID },
+		{ "setresgid", FENCE_PLACE_GID },
+		{ "setfsgid", FENCE_PLACE_GID },
+	};
+	bool limit = false;
+
+	if (s == NULL || !read_bool(r, s, &limit) || !limit)
+		return;
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+		limit_ids(r, s, level, calls[i].name, calls[i].place);
+}
+
 static void add_list(
     struct reader *r, struct level *level, const config_setting_t *s, uint32_t action)
 {
@@ -795,6 +880,7 @@ static void read_actions(struct reader *r, const config_setting_t *s, struct lev
 		set_fallback(r, level, fallback, otherwise);
 	add_list(r, level, member(s, "allow_calls"), SECCOMP_RET_ALLOW);
 	add_list(r, level, member(s, "block_calls"), blocked);
+	read_limit_setuid(r, member(s, "limit_setuid"), level);
 }
 
 /* ---- stages and profiles ---- */
@@ -851,7 +937,7 @@ static void read_patterns(struct reader *r, const config_setting_t *s, struct st
 /* What a stage and a profile may both say. */
 #define ACTION_KEYS \
 	"default_action", "errno", "block_all", "allow_calls", "block_calls", "block_action", \
-	    "rules"
+	    "limit_setuid", "rules"
 #define ATTRIBUTE_KEYS \
 	"no_new_privs", "disable_no_new_privs", "newest_kernel", "bad_arch_action", "log_blocked", \
 	    "log_allowed_actions", "allow_speculation", "tsync", "optimize"
