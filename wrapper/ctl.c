@@ -28,7 +28,10 @@ enum { GOOD = 0, BAD = 1, USAGE = 2 };
 
 struct options {
 	const char *conf;   /* -c, or NULL: the system's policy */
-	const char *output; /* -o, or NULL */
+	const char *stage;  /* -s */
+	const char *output; /* -o */
+	const char *junit;  /* --junit */
+	const char *from;   /* --from */
 	bool verbose;       /* -v */
 };
 
@@ -116,12 +119,15 @@ static int run_compile(const struct options *o, char **argv)
 }
 
 static const struct command {
-	const char *name, *options, *arguments, *what;
+	const char *name;
+	const char *options; /* letters, as for getopt(3) */
+	int least, most;     /* arguments behind the options */
+	const char *arguments, *what;
 	int (*run)(const struct options *, char **argv);
 } commands[] = {
-	{ "check", "c:v", "[-v] [-c FILE]",
+	{ "check", "c:v", 0, 0, "[-v] [-c FILE]",
 	    "read the policy, prove its filters and report every mistake", run_check },
-	{ "compile", "c:o:v", "[-v] [-c FILE] [-o IMAGE]",
+	{ "compile", "c:o:v", 0, 0, "[-v] [-c FILE] [-o IMAGE]",
 	    "write the compiled policy, for the system into " PATH_IMAGE, run_compile },
 };
 
@@ -139,6 +145,14 @@ static void print_help(FILE *to)
 	    "Exit status: 0 good, 1 the answer is no, 2 wrong usage.\n");
 }
 
+/* Options with a word for a name; a command takes those whose letter is among its own. */
+enum { OPTION_JUNIT = 'J', OPTION_FROM = 'F' };
+static const struct option long_options[] = {
+	{ "junit", required_argument, NULL, OPTION_JUNIT },
+	{ "from", required_argument, NULL, OPTION_FROM },
+	{ NULL, 0, NULL, 0 },
+};
+
 static int run(const struct command *command, int argc, char **argv)
 {
 	struct options o = { 0 };
@@ -148,16 +162,24 @@ static int run(const struct command *command, int argc, char **argv)
 	if (status < 0)
 		die("out of memory");
 	optind = 1;
-	while ((c = getopt(argc, argv, letters)) != -1)
+	while ((c = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
+		if (c != '?' && strchr(command->options, c) == NULL) {
+			say("%s does not know the option", command->name);
+			c = '?';
+		}
 		switch (c) {
 		case 'c': o.conf = optarg; break;
+		case 's': o.stage = optarg; break;
 		case 'o': o.output = optarg; break;
 		case 'v': o.verbose = true; break;
+		case OPTION_JUNIT: o.junit = optarg; break;
+		case OPTION_FROM: o.from = optarg; break;
 		default: free(letters); return USAGE;
 		}
+	}
 	free(letters);
-	if (argv[optind] != NULL) {
-		say("%s: %s does not take \"%s\"", command->name, command->name, argv[optind]);
+	if (argc - optind < command->least || argc - optind > command->most) {
+		say("usage: stagefencectl %s %s", command->name, command->arguments);
 		return USAGE;
 	}
 	status = command->run(&o, argv + optind);
