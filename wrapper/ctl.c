@@ -153,6 +153,12 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+static int usage(const struct command *command)
+{
+	say("usage: stagefencectl %s %s", command->name, command->arguments);
+	return USAGE;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
 	struct options o = { 0 };
@@ -162,11 +168,10 @@ static int run(const struct command *command, int argc, char **argv)
 	if (status < 0)
 		die("out of memory");
 	optind = 1;
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
-		if (c != '?' && strchr(command->options, c) == NULL) {
-			say("%s does not know the option", command->name);
+		if (c != '?' && strchr(command->options, c) == NULL)
 			c = '?';
-		}
 		switch (c) {
 		case 'c': o.conf = optarg; break;
 		case 's': o.stage = optarg; break;
@@ -174,14 +179,12 @@ static int run(const struct command *command, int argc, char **argv)
 		case 'v': o.verbose = true; break;
 		case OPTION_JUNIT: o.junit = optarg; break;
 		case OPTION_FROM: o.from = optarg; break;
-		default: free(letters); return USAGE;
+		default: free(letters); return usage(command);
 		}
 	}
 	free(letters);
-	if (argc - optind < command->least || argc - optind > command->most) {
-		say("usage: stagefencectl %s %s", command->name, command->arguments);
-		return USAGE;
-	}
+	if (argc - optind < command->least || argc - optind > command->most)
+		return usage(command);
 	status = command->run(&o, argv + optind);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		say("standard output: %s", strerror(errno));
