@@ -42,7 +42,7 @@ free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,nore
 wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
 shim_cflags  = $(base) $(free) -Os $(call cc-has,-Oz) -fPIC $(CPPFLAGS)
 
-ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o compile.o verify.o filter.o loader.o conf.o close.o scan.o image.o bpf.o \
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o compile.o explain.o verify.o filter.o loader.o conf.o close.o scan.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o mem.o say.o)
 
 .PHONY: all demo test test-jobs test-programs lint fuzz bench install uninstall clean FORCE

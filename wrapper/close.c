@@ -80,7 +80,8 @@ static void close_family(
 			continue;
 		if (family->mask != 0) {
 			c = arena_get(a, sizeof *c);
-			*c = (struct condition){ family->arg, OP_EQ, family->mask, family->value };
+			*c = (struct condition){ .arg = family->arg, .op = OP_EQ,
+				.mask = family->mask, .value = family->value };
 		}
 		for (size_t i = 0; i < SIBLINGS_MAX && family->siblings[i] != NULL; i++)
 			if (!names(level, written, family->siblings[i]))
@@ -119,13 +120,13 @@ void close_level(struct arena *a, struct level *level)
 
 		/* ENOSYS, so that a libc falls back to the call that can be judged */
 		for (size_t h = 0; h < sizeof hidden / sizeof hidden[0]; h++)
-			if (restricts(&r, hidden[h].name, hidden[h].arg) &&
+			if (!r.exact && restricts(&r, hidden[h].name, hidden[h].arg) &&
 			    !names(level, level->rule_count, hidden[h].hides))
 				imply(a, level, &r, hidden[h].hides, SECCOMP_RET_ERRNO | ENOSYS,
 				    NULL);
-		if (!action_refuses(r.action))
+		if (!action_refuses(r.action) || r.exact)
 			continue;
-		if (r.condition_count == 0 && !r.exact && !r.by_group)
+		if (r.condition_count == 0 && !r.by_group)
 			close_family(a, level, &r, written);
 		if (!ring_closed && a_ring_does(r.call->name)) {
 			for (size_t n = 0; n < sizeof ring / sizeof ring[0]; n++)

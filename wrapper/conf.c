@@ -535,6 +535,7 @@ struct raw_condition {
 	enum condition_op op;
 	bool masked, launch; /* launch: value is $uid or $gid */
 	uint64_t mask, value;
+	const char *mask_text, *value_text;
 };
 
 /* What is filled in when the fence is raised. */
@@ -574,9 +575,11 @@ static bool read_condition(struct reader *r, const config_setting_t *s, struct r
 	good = read_op(r, op, &c->op) && good;
 	c->launch = read_launch_value(value, &c->value);
 	good = (c->launch || read_constant(r, value, &c->value)) && good;
+	c->value_text = good ? read_value(r, value) : NULL;
 	c->masked = mask != NULL;
 	if (c->masked)
 		good = read_constant(r, mask, &c->mask) && good;
+	c->mask_text = good && c->masked ? read_value(r, mask) : NULL;
 	if (good && c->launch && (c->masked || c->op != OP_EQ)) {
 		SAY(r, s,
 		    "$uid and $gid go with == and without a mask only: allow what is equal, and "
@@ -608,7 +611,7 @@ static bool fit_condition(
 	bool word;
 
 	*c = (struct condition){ raw->arg, raw->op, raw->masked ? raw->mask : ~(uint64_t)0,
-		raw->value };
+		raw->value, raw->mask_text, raw->value_text };
 	if (raw->arg >= arguments) {
 		SAY(r, raw->at, "%s has %s%zu arguments: there is no arg %u", call->name,
 		    arguments > 0 ? "only " : "", arguments, raw->arg);
@@ -781,8 +784,9 @@ static void limit_ids(struct reader *r, const config_setting_t *at, struct level
 		if (rule == NULL)
 			return;
 		for (unsigned i = 0; i < ids; i++)
-			c[i] = (struct condition){ i, OP_EQ, UINT32_MAX,
-				ways >> i & 1 ? place : UINT32_MAX };
+			c[i] = (struct condition){ .arg = i, .op = OP_EQ, .mask = UINT32_MAX,
+				.value = ways >> i & 1 ? place : UINT32_MAX,
+				.value_text = ways >> i & 1 ? (place == FENCE_PLACE_UID ? "$uid" : "$gid") : "-1" };
 		*rule = (struct rule){ .call = call,
 			.action = SECCOMP_RET_ALLOW,
 			.conditions = c,

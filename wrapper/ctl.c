@@ -14,8 +14,11 @@
 #include <unistd.h>
 
 #include "../preload/paths.h"
+#include "calls.h"
 #include "compile.h"
 #include "conf.h"
+#include "consts.h"
+#include "explain.h"
 #include "filter.h"
 #include "image.h"
 #include "mem.h"
@@ -118,6 +121,140 @@ static int run_compile(const struct options *o, char **argv)
 	return good ? GOOD : BAD;
 }
 
+/* The policy that -c or the system names, and the stage of -s in it; false: it has been said why
+ * there is none. */
+static const struct policy *read_policy(struct arena *a, const char *conf)
+{
+	struct sources sources;
+
+	return conf_read(a, conf, vendor_folder(a), &sources);
+}
+
+static const struct stage *find_stage(const struct policy *p, const char *name)
+{
+	const struct stage *only = NULL;
+	size_t stages = 0;
+
+	for (size_t i = 0; i < p->stage_count; i++) {
+		if (name != NULL && strcmp(p->stages[i]->own.name, name) == 0)
+			return p->stages[i];
+		if (!p->stages[i]->is_profile) {
+			stages++;
+			only = p->stages[i];
+		}
+	}
+	if (name == NULL && stages == 1)
+		return only;
+	if (name == NULL)
+		say("there are %zu stages: name one with -s", stages);
+	else
+		say("there is no stage %s", name);
+	return NULL;
+}
+
+static int run_show(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	const struct policy *p = read_policy(a, o->conf);
+	const struct stage *s = p != NULL && o->stage != NULL ? find_stage(p, o->stage) : NULL;
+	bool good = p != NULL && (o->stage == NULL || s != NULL);
+
+	(void)argv;
+	if (good)
+		explain_show(p, s, a);
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
+/* The arguments of explain: as in a policy's conditions. NULL once it has been said which is none.
+ */
+static const uint64_t *read_arguments(struct arena *a, char **argv)
+{
+	enum { ARGUMENTS = 6 };
+	uint64_t *args = arena_array(a, ARGUMENTS, sizeof *args);
+	size_t length;
+	const char *bad;
+
+	for (size_t i = 0; i < ARGUMENTS && argv[i] != NULL; i++)
+		if (!const_read(argv[i], abi_native() == ABI_AARCH64, &args[i], &bad, &length)) {
+			say("\"%s\" is neither a known constant nor a number", argv[i]);
+			return NULL;
+		}
+	return args;
+}
+
+static int run_explain(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	const struct policy *p = read_policy(a, o->conf);
+	const struct stage *s = p != NULL ? find_stage(p, o->stage) : NULL;
+	const struct call *call = call_named(argv[0]);
+	const uint64_t *args = argv[1] != NULL ? read_arguments(a, argv + 1) : NULL;
+	bool good = s != NULL && call != NULL && (args != NULL || argv[1] == NULL);
+
+	if (call == NULL)
+		say("unknown system call %s", argv[0]);
+	if (good)
+		explain_call(p, s, call, args, a);
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
+/* A name with a slash or an ending is a policy's file; any other is a stage. */
+static bool names_file(const char *text)
+{
+	return strchr(text, '/') != NULL || strchr(text, '.') != NULL;
+}
+
+static bool diff_policies(
+    const struct policy *p, const struct policy *q, const char *only, struct arena *a)
+{
+	bool same = true;
+
+	for (size_t i = 0; i < p->stage_count; i++) {
+		const struct stage *s = p->stages[i], *t = NULL;
+
+		if (s->is_profile || (only != NULL && strcmp(s->own.name, only) != 0))
+			continue;
+		for (size_t k = 0; k < q->stage_count; k++)
+			if (!q->stages[k]->is_profile &&
+			    strcmp(q->stages[k]->own.name, s->own.name) == 0)
+				t = q->stages[k];
+		if (t == NULL)
+			printf("%s: only in the first\n", s->own.name);
+		same = t != NULL && explain_diff(p, s, q, t, a) && same;
+	}
+	for (size_t k = 0; k < q->stage_count; k++) {
+		bool found = q->stages[k]->is_profile ||
+		    (only != NULL && strcmp(q->stages[k]->own.name, only) != 0);
+
+		for (size_t i = 0; !found && i < p->stage_count; i++)
+			found = !p->stages[i]->is_profile &&
+			    strcmp(q->stages[k]->own.name, p->stages[i]->own.name) == 0;
+		if (!found)
+			printf("%s: only in the second\n", q->stages[k]->own.name);
+		same = same && found;
+	}
+	return same;
+}
+
+static int run_diff(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	bool files = names_file(argv[0]) || names_file(argv[1]), same = false;
+	const struct policy *p = read_policy(a, files ? argv[0] : o->conf);
+	const struct policy *q = files ? read_policy(a, argv[1]) : p;
+	const struct stage *s = !files && p != NULL ? find_stage(p, argv[0]) : NULL;
+	const struct stage *t = !files && p != NULL ? find_stage(p, argv[1]) : NULL;
+
+	if (files && p != NULL && q != NULL)
+		same = diff_policies(p, q, o->stage, a);
+	else if (s != NULL && t != NULL)
+		same = explain_diff(p, s, q, t, a);
+	arena_free(a);
+	return same ? GOOD : BAD;
+}
+
 static const struct command {
 	const char *name;
 	const char *options; /* letters, as for getopt(3) */
@@ -129,6 +266,13 @@ static const struct command {
 	    "read the policy, prove its filters and report every mistake", run_check },
 	{ "compile", "c:o:v", 0, 0, "[-v] [-c FILE] [-o IMAGE]",
 	    "write the compiled policy, for the system into " PATH_IMAGE, run_compile },
+	{ "show", "c:s:", 0, 0, "[-c FILE] [-s STAGE]",
+	    "print what the policy comes to, each rule with its file and line", run_show },
+	{ "explain", "c:s:", 1, 7, "[-c FILE] [-s STAGE] CALL [ARG...]",
+	    "say what happens to a call, which rule decides and what would change it",
+	    run_explain },
+	{ "diff", "c:s:", 2, 2, "[-c FILE] [-s STAGE] A B",
+	    "say what is different between two policies' files, or two stages", run_diff },
 };
 
 static void print_help(FILE *to)

@@ -119,8 +119,8 @@ size_t loader_clauses(const struct call *call, struct arena *a, struct clause **
 		(*list)->decision.action = SECCOMP_RET_ALLOW;
 		if (needs[i].mask != 0) {
 			c = arena_get(a, sizeof *c);
-			*c = (struct condition){ needs[i].arg, OP_EQ, needs[i].mask,
-				needs[i].value };
+			*c = (struct condition){ .arg = needs[i].arg, .op = OP_EQ,
+				.mask = needs[i].mask, .value = needs[i].value };
 			(*list)->conditions = c;
 			(*list)->condition_count = 1;
 		}

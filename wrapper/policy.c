@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "consts.h"
 #include "mem.h"
 
 enum { X32_BIT = 0x40000000 };
@@ -19,6 +20,25 @@ bool action_stricter(uint32_t a, uint32_t b)
 bool action_refuses(uint32_t action)
 {
 	return action_stricter(action, SECCOMP_RET_LOG);
+}
+
+const char *action_text(struct arena *a, uint32_t action)
+{
+	unsigned data = action & SECCOMP_RET_DATA;
+
+	switch (action & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW: return "allow";
+	case SECCOMP_RET_LOG: return "log";
+	case SECCOMP_RET_TRACE: return "trace";
+	case SECCOMP_RET_USER_NOTIF: return "notify";
+	case SECCOMP_RET_TRAP: return "trap";
+	case SECCOMP_RET_KILL_THREAD: return "kill_thread";
+	case SECCOMP_RET_KILL_PROCESS: return "kill_process";
+	case SECCOMP_RET_ERRNO:
+		return const_errno_name(data) != NULL ? const_errno_name(data)
+						      : arena_format(a, "errno %u", data);
+	default: return arena_format(a, "0x%08x", action);
+	}
 }
 
 bool condition_holds(const struct condition *c, const uint64_t args[6])

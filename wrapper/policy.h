@@ -40,6 +40,7 @@ struct condition {
 	unsigned arg; /* 0 to 5 */
 	enum condition_op op;
 	uint64_t mask, value; /* within 32 bits where the kernel looks at no more: calls.def */
+	const char *mask_text, *value_text; /* as they were written; or NULL */
 };
 
 struct rule {
@@ -131,6 +132,9 @@ struct clause {
  * trace, log, allow. */
 bool action_stricter(uint32_t a, uint32_t b);
 bool action_refuses(uint32_t action); /* anything stricter than log */
+
+/* "allow", "EPERM", "errno 2000", "kill_process", ... */
+const char *action_text(struct arena *a, uint32_t action);
 
 bool condition_holds(const struct condition *c, const uint64_t args[6]);
 

@@ -31,25 +31,6 @@ uint64_t verify_count(void)
 	return judged;
 }
 
-static const char *action_text(struct arena *a, uint32_t action)
-{
-	unsigned data = action & SECCOMP_RET_DATA;
-
-	switch (action & SECCOMP_RET_ACTION_FULL) {
-	case SECCOMP_RET_ALLOW: return "allow";
-	case SECCOMP_RET_LOG: return "log";
-	case SECCOMP_RET_TRACE: return "trace";
-	case SECCOMP_RET_USER_NOTIF: return "notify";
-	case SECCOMP_RET_TRAP: return "trap";
-	case SECCOMP_RET_KILL_THREAD: return "kill_thread";
-	case SECCOMP_RET_KILL_PROCESS: return "kill_process";
-	case SECCOMP_RET_ERRNO:
-		return const_errno_name(data) != NULL ? const_errno_name(data)
-						      : arena_format(a, "errno %u", data);
-	default: return arena_format(a, "0x%08x", action);
-	}
-}
-
 static const struct call *native(const struct seccomp_data *d)
 {
 	return d->arch == abi_audit_arch(abi_native())
