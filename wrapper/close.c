@@ -80,8 +80,10 @@ static void close_family(
 			continue;
 		if (family->mask != 0) {
 			c = arena_get(a, sizeof *c);
-			*c = (struct condition){ .arg = family->arg, .op = OP_EQ,
-				.mask = family->mask, .value = family->value };
+			*c = (struct condition){ .arg = family->arg,
+				.op = OP_EQ,
+				.mask = family->mask,
+				.value = family->value };
 		}
 		for (size_t i = 0; i < SIBLINGS_MAX && family->siblings[i] != NULL; i++)
 			if (!names(level, written, family->siblings[i]))
@@ -107,6 +109,25 @@ static bool a_ring_does(const char *name)
 	return false;
 }
 
+/* i386's two calls that are many; their arguments are in memory too. */
+static const char *multiplexer_of(const char *name)
+{
+	static const char *const sockets[] = { "accept", "accept4", "bind", "connect",
+		"getpeername", "getsockname", "getsockopt", "listen", "recv", "recvfrom",
+		"recvmmsg", "recvmsg", "send", "sendmmsg", "sendmsg", "sendto", "setsockopt",
+		"shutdown", "socket", "socketpair" };
+	static const char *const ipc[] = { "msgctl", "msgget", "msgrcv", "msgsnd", "semctl",
+		"semget", "semop", "semtimedop", "shmat", "shmctl", "shmdt", "shmget" };
+
+	for (size_t i = 0; i < sizeof sockets / sizeof sockets[0]; i++)
+		if (strcmp(sockets[i], name) == 0)
+			return "socketcall";
+	for (size_t i = 0; i < sizeof ipc / sizeof ipc[0]; i++)
+		if (strcmp(ipc[i], name) == 0)
+			return "ipc";
+	return NULL;
+}
+
 void close_level(struct arena *a, struct level *level)
 {
 	static const char *const ring[] = { "io_uring_setup", "io_uring_enter",
@@ -128,6 +149,9 @@ void close_level(struct arena *a, struct level *level)
 			continue;
 		if (r.condition_count == 0 && !r.by_group)
 			close_family(a, level, &r, written);
+		if (multiplexer_of(r.call->name) != NULL &&
+		    !names(level, level->rule_count, multiplexer_of(r.call->name)))
+			imply(a, level, &r, multiplexer_of(r.call->name), r.action, NULL);
 		if (!ring_closed && a_ring_does(r.call->name)) {
 			for (size_t n = 0; n < sizeof ring / sizeof ring[0]; n++)
 				imply(a, level, &r, ring[n], SECCOMP_RET_ERRNO | EPERM, NULL);

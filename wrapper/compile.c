@@ -68,12 +68,6 @@ static uint32_t add_program(
 	return image_add(&c->image, IMAGE_PROGRAMS, &p);
 }
 
-/* A stage that refuses nothing and has no floor needs no fence. */
-static bool has_fence(const struct compile *c, const struct stage *s)
-{
-	return !s->disabled || c->policy->floor != NULL;
-}
-
 static void add_programs(struct compile *c, const struct stage *s, struct image_stage *out)
 {
 	struct program body;
@@ -81,7 +75,7 @@ static void add_programs(struct compile *c, const struct stage *s, struct image_
 	const struct call *lacks = loader_lacks(c->policy, s);
 
 	out->exact = out->exec = out->outer = IMAGE_NONE;
-	if (!has_fence(c, s))
+	if (!policy_has_fence(c->policy, s))
 		return;
 	if (lacks != NULL && !s->attributes.no_new_privs) {
 		say_at(s->own.origin.file, s->own.origin.line,
@@ -153,7 +147,8 @@ static uint32_t index_of(const struct policy *p, const struct stage *wanted)
 static void add_stage(struct compile *c, const struct stage *s)
 {
 	struct image_stage out = { .name = image_add_text(&c->image, IMAGE_STRINGS, s->own.name),
-		.flags = s->attributes.no_new_privs && has_fence(c, s) ? STAGE_NO_NEW_PRIVS : 0,
+		.flags = (s->attributes.no_new_privs && policy_has_fence(c->policy, s) ? STAGE_NO_NEW_PRIVS : 0) |
+		    (s->attributes.architectures != 0 ? STAGE_FOREIGN : 0),
 		.shim_flags = s->attributes.tsync ? SECCOMP_FILTER_FLAG_TSYNC : 0 };
 	uint32_t stage = index_of(c->policy, s);
 

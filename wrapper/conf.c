@@ -593,57 +593,20 @@ static bool read_condition(struct reader *r, const config_setting_t *s, struct r
 	return good;
 }
 
-/* A number that fits 32 bits, or is negative in 64: both are what a policy writes for an int. */
-static bool narrow(uint64_t *value)
-{
-	const uint64_t low = UINT32_MAX;
-
-	if (*value > low && *value < ~(uint64_t)INT32_MAX)
-		return false;
-	*value &= low;
-	return true;
-}
-
 static bool fit_condition(
     struct reader *r, const struct raw_condition *raw, const struct call *call, struct condition *c)
 {
-	size_t arguments = strlen(call->widths);
-	bool word;
+	const char *wrong;
 
 	*c = (struct condition){ raw->arg, raw->op, raw->masked ? raw->mask : ~(uint64_t)0,
 		raw->value, raw->mask_text, raw->value_text };
-	if (raw->arg >= arguments) {
-		SAY(r, raw->at, "%s has %s%zu arguments: there is no arg %u", call->name,
-		    arguments > 0 ? "only " : "", arguments, raw->arg);
-		return false;
-	}
-	word = call_arg_is_word(call, abi_native(), raw->arg);
-	if (!word && raw->launch) {
-		SAY(r, raw->at, "%s's arg %u is no user or group id", call->name, raw->arg);
-		return false;
-	}
-	if (word && raw->masked && !narrow(&c->mask)) {
-		SAY(r, raw->at,
-		    "the mask has more than 32 bits, but the kernel looks at 32 of %s's arg %u",
-		    call->name, raw->arg);
-		return false;
-	}
-	if (word && !narrow(&c->value)) {
-		SAY(r, raw->at,
-		    "the value has more than 32 bits, but the kernel looks at 32 of %s's arg %u",
-		    call->name, raw->arg);
-		return false;
-	}
-	if (word)
-		c->mask &= UINT32_MAX;
-	if (c->mask == 0 || (c->value & ~c->mask) != 0) {
-		SAY(r, raw->at,
-		    c->mask == 0
-			? "a mask without bits"
-			: "the value has bits that the mask leaves out: they are never equal");
-		return false;
-	}
-	return true;
+	wrong = condition_fit(r->arena, c, call);
+	if (wrong == NULL && raw->launch && !call_arg_is_word(call, abi_native(), raw->arg))
+		wrong = arena_format(
+		    r->arena, "%s's arg %u is no user or group id", call->name, raw->arg);
+	if (wrong != NULL)
+		SAY(r, raw->at, "%s", wrong);
+	return wrong == NULL;
 }
 
 /* ---- rules ---- */
@@ -944,7 +907,7 @@ static void read_patterns(struct reader *r, const config_setting_t *s, struct st
 	    "limit_setuid", "rules"
 #define ATTRIBUTE_KEYS \
 	"no_new_privs", "disable_no_new_privs", "newest_kernel", "bad_arch_action", "log_blocked", \
-	    "log_allowed_actions", "allow_speculation", "tsync", "optimize"
+	    "log_allowed_actions", "allow_speculation", "tsync", "optimize", "architectures"
 
 /* "5.14": a kernel whose calls a policy knows. */
 static void read_kernel(struct reader *r, const config_setting_t *s, struct attributes *a)
@@ -962,6 +925,24 @@ static void read_kernel(struct reader *r, const config_setting_t *s, struct attr
 	}
 	a->newest_kernel = kernel_version(major, minor);
 	a->set |= ATTRIBUTE_NEWEST_KERNEL;
+}
+
+/* The ABIs that a stage admits beside the native one. */
+static void read_architectures(struct reader *r, const config_setting_t *s, struct attributes *a)
+{
+	for (size_t i = 0; i < string_count(r, s); i++) {
+		const char *name = string_at(r, s, i);
+		enum abi abi;
+
+		if (name == NULL)
+			continue;
+		if (!abi_named(name, &abi))
+			SAY(r, s, "unknown architecture %s: x86_64, x32, i386 or aarch64", name);
+		else if (abi != abi_native() && abi_native() == ABI_X86_64 && abi != ABI_AARCH64)
+			a->architectures |= 1u << abi;
+		/* one that this machine never runs is neither here nor there: a policy may serve several */
+	}
+	a->set |= ATTRIBUTE_ARCHITECTURES;
 }
 
 static void read_attributes(struct reader *r, const config_setting_t *s, struct attributes *a)
@@ -1011,6 +992,8 @@ static void read_attributes(struct reader *r, const config_setting_t *s, struct 
 		a->optimize = (unsigned)config_setting_get_int(key);
 		a->set |= ATTRIBUTE_OPTIMIZE;
 	}
+	if (member(s, "architectures") != NULL)
+		read_architectures(r, member(s, "architectures"), a);
 	if (member(s, "newest_kernel") != NULL)
 		read_kernel(r, member(s, "newest_kernel"), a);
 }

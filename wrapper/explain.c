@@ -61,6 +61,16 @@ static bool native(const struct call *call)
 	return call->nr[abi_native()] >= 0;
 }
 
+/* Can the call come in at all: by the native ABI, or by one that the stage admits? */
+static bool can_come(const struct stage *s, const struct call *call)
+{
+	for (enum abi abi = 0; abi < ABI_COUNT; abi++)
+		if (call->nr[abi] >= 0 &&
+		    (abi == abi_native() || (s->attributes.architectures & 1u << abi) != 0))
+			return true;
+	return false;
+}
+
 /* ---- show ---- */
 
 /* One rule of the text: what several calls have in common. */
@@ -241,6 +251,15 @@ static void print_attributes(struct arena *a, const struct stage *s)
 		printf("    allow_speculation = true;\n");
 	if (!t->tsync)
 		printf("    tsync = false;\n");
+	if (t->architectures != 0) {
+		printf("    architectures = [");
+		for (enum abi abi = 0; abi < ABI_COUNT; abi++)
+			if (t->architectures & 1u << abi)
+				printf("%s\"%s\"",
+				    t->architectures & ((1u << abi) - 1) ? ", " : " ",
+				    abi_name(abi));
+		printf(" ];\n");
+	}
 	if (t->optimize != 2)
 		printf("    optimize = %u;\n", t->optimize);
 }
@@ -264,7 +283,7 @@ static void read_text(
 		struct clause *list;
 		size_t count;
 
-		if (!native(call))
+		if (!can_come(s, call))
 			continue;
 		count = policy_list(p, s, call, a, &list);
 		if (count > 1 ||
@@ -466,7 +485,7 @@ bool explain_diff(const struct policy *p, const struct stage *s, const struct po
 		struct clause *x, *y;
 		size_t n, m;
 
-		if (!native(call))
+		if (!can_come(s, call) && !can_come(t, call))
 			continue;
 		n = policy_list(p, s, call, a, &x);
 		m = policy_list(q, t, call, a, &y);

@@ -57,11 +57,61 @@ bool condition_holds(const struct condition *c, const uint64_t args[6])
 	abort();
 }
 
-static bool rule_matches(const struct rule *r, const uint64_t args[6])
+struct condition condition_on(enum abi abi, const struct condition *c)
 {
-	for (size_t i = 0; i < r->condition_count; i++)
-		if (!condition_holds(&r->conditions[i], args))
+	struct condition on = *c;
+
+	if (abi == ABI_I386 && on.value >> 32 == UINT32_MAX) {
+		on.mask &= UINT32_MAX;
+		on.value &= UINT32_MAX;
+	}
+	return on;
+}
+
+/* A number that fits 32 bits, or is negative in 64: both are what people write for an int. */
+static bool narrow(uint64_t *value)
+{
+	const uint64_t low = UINT32_MAX;
+
+	if (*value > low && *value < ~(uint64_t)INT32_MAX)
+		return false;
+	*value &= low;
+	return true;
+}
+
+const char *condition_fit(struct arena *a, struct condition *c, const struct call *call)
+{
+	size_t arguments = strlen(call->widths);
+
+	if (c->arg >= arguments)
+		return arena_format(a, "%s has %s%zu arguments: there is no arg %u", call->name,
+		    arguments > 0 ? "only " : "", arguments, c->arg);
+	if (c->mask != ~(uint64_t)0 && c->op != OP_EQ && c->op != OP_NE)
+		return "a mask goes with == and != only";
+	if (call_arg_is_word(call, abi_native(), c->arg)) {
+		const char *wide = !narrow(&c->mask) ? "mask" : !narrow(&c->value) ? "value" : NULL;
+
+		if (wide != NULL)
+			return arena_format(a,
+			    "the %s has more than 32 bits, but the kernel looks at 32 of %s's arg "
+			    "%u",
+			    wide, call->name, c->arg);
+	}
+	if (c->mask == 0)
+		return "a mask without bits";
+	if ((c->value & ~c->mask) != 0)
+		return "the value has bits that the mask leaves out: they are never equal";
+	return NULL;
+}
+
+static bool rule_matches(const struct rule *r, enum abi abi, const uint64_t args[6])
+{
+	for (size_t i = 0; i < r->condition_count; i++) {
+		struct condition c = condition_on(abi, &r->conditions[i]);
+
+		if (!condition_holds(&c, args))
 			return false;
+	}
 	return true;
 }
 
@@ -172,18 +222,20 @@ void policy_resolve(struct stage *s)
 			to->tsync = from->tsync;
 		if (new &ATTRIBUTE_OPTIMIZE)
 			to->optimize = from->optimize;
+		if (new & ATTRIBUTE_ARCHITECTURES)
+			to->architectures = from->architectures;
 	}
 }
 
-static struct decision decide_stage(
-    const struct stage *s, const struct call *call, const uint64_t args[6])
+static struct decision decide_stage(const struct stage *s, enum abi abi, const struct call *call,
+    const uint64_t args[6])
 {
 	for (size_t i = 0; call != NULL && !s->disabled && i < s->level_count; i++) {
 		size_t count;
 		const struct rule *r = rules_of(s->levels[i], call, &count), *best = NULL;
 
 		for (; count > 0; count--, r++)
-			if (rule_matches(r, args) &&
+			if (rule_matches(r, abi, args) &&
 			    (best == NULL ||
 				(r->condition_count > 0 && best->condition_count == 0) ||
 				((r->condition_count > 0) == (best->condition_count > 0) &&
@@ -203,26 +255,63 @@ static struct decision logged(const struct stage *s, struct decision d)
 	return d;
 }
 
+bool policy_abi(const struct stage *s, const struct seccomp_data *d, enum abi *abi)
+{
+	*abi = abi_native();
+	/* -1 is a call that a tracer skipped: no x32 */
+	if (abi_native() == ABI_X86_64 && (uint32_t)d->nr >= X32_BIT && d->nr != -1)
+		*abi = ABI_X32;
+	if (abi_native() == ABI_X86_64 && d->arch == abi_audit_arch(ABI_I386))
+		*abi = ABI_I386;
+	return d->arch == abi_audit_arch(*abi) &&
+	    (*abi == abi_native() || (s->attributes.architectures & 1u << *abi) != 0);
+}
+
+/* What can only refuse, one after the other: a stage's plugins, the floor's, the floor. NULL: no
+ * more. */
+static const struct stage *floor_at(const struct policy *p, const struct stage *s, size_t i)
+{
+	if (i < s->floor_count)
+		return s->floors[i];
+	i -= s->floor_count;
+	if (p->floor == NULL || i > p->floor->floor_count)
+		return NULL;
+	return i < p->floor->floor_count ? p->floor->floors[i] : p->floor;
+}
+
+bool policy_has_fence(const struct policy *p, const struct stage *s)
+{
+	return !s->disabled || floor_at(p, s, 0) != NULL;
+}
+
+/* A floor's refusal holds unless the answer so far is stricter. */
+static struct decision floored(struct decision so_far, struct decision floor)
+{
+	return action_refuses(floor.action) && !action_stricter(so_far.action, floor.action)
+	    ? floor
+	    : so_far;
+}
+
 struct decision policy_decide(
     const struct policy *p, const struct stage *s, const struct seccomp_data *d)
 {
+	const uint64_t *args = (const uint64_t *)d->args;
 	const struct call *call;
-	struct decision stage, floor;
+	const struct stage *floor;
+	struct decision decision;
+	enum abi abi;
 
-	/* -1 is a call that a tracer skipped: no x32 */
-	if (d->arch != abi_audit_arch(abi_native()) ||
-	    (abi_native() == ABI_X86_64 && (uint32_t)d->nr >= X32_BIT && d->nr != -1))
+	if (!policy_abi(s, d, &abi))
 		return (struct decision){ s->attributes.bad_arch_action, NULL };
-	call = call_numbered(abi_native(), (uint32_t)d->nr);
-	stage = logged(s, decide_stage(s, call, (const uint64_t *)d->args));
-	if (p->floor == NULL)
-		return stage;
-	floor = decide_stage(p->floor, call, (const uint64_t *)d->args);
-	return action_refuses(floor.action) && !action_stricter(stage.action, floor.action) ? floor
-											    : stage;
+	call = call_numbered(abi, (uint32_t)d->nr);
+	decision = logged(s, decide_stage(s, abi, call, args));
+	for (size_t i = 0; (floor = floor_at(p, s, i)) != NULL; i++)
+		decision = floored(decision, decide_stage(floor, abi, call, args));
+	return decision;
 }
 
 struct list {
+	enum abi abi;
 	struct arena *arena;
 	struct clause *items;
 	size_t count;
@@ -233,6 +322,19 @@ static void add(
 {
 	list->items = arena_grow(list->arena, list->items, list->count, sizeof *list->items);
 	list->items[list->count++] = (struct clause){ conditions, count, decision };
+}
+
+/* A rule's conditions as the list's ABI sees them. */
+static const struct condition *conditions_of(struct list *list, const struct rule *r)
+{
+	struct condition *on;
+
+	if (list->abi == abi_native())
+		return r->conditions;
+	on = arena_array(list->arena, r->condition_count, sizeof *on);
+	for (size_t i = 0; i < r->condition_count; i++)
+		on[i] = condition_on(list->abi, &r->conditions[i]);
+	return on;
 }
 
 /* A level's rules with conditions, the strictest first; then its strictest without, which ends the
@@ -248,7 +350,7 @@ static bool list_level(struct list *list, const struct level *level, const struc
 				plain = &r[i];
 			continue;
 		}
-		add(list, r[i].conditions, r[i].condition_count,
+		add(list, conditions_of(list, &r[i]), r[i].condition_count,
 		    (struct decision){ r[i].action, &r[i] });
 		for (size_t at = list->count - 1; at > first &&
 		     action_stricter(
@@ -286,46 +388,54 @@ static void add_both(
 	add(list, both, count, decision);
 }
 
-/* Each clause of the floor against the whole stage: what it refuses is refused, by the stricter of
- * the two. */
-static void list_under_floor(struct list *list, const struct list *floor, const struct list *stage)
+/* Each clause of a floor against all that is above it: what it refuses is refused, by the stricter
+ * of the two. */
+static void list_under_floor(struct list *list, const struct list *floor, const struct list *above)
 {
 	for (size_t f = 0; f < floor->count; f++) {
 		const struct clause *low = &floor->items[f];
 		bool decides = action_refuses(low->decision.action);
 
-		for (size_t s = 0; decides && s < stage->count; s++)
+		for (size_t s = 0; decides && s < above->count; s++)
 			decides = !action_stricter(
-			    stage->items[s].decision.action, low->decision.action);
+			    above->items[s].decision.action, low->decision.action);
 		if (decides) {
 			add(list, low->conditions, low->condition_count, low->decision);
 			continue;
 		}
-		for (size_t s = 0; s < stage->count; s++) {
-			struct decision d = stage->items[s].decision;
+		for (size_t s = 0; s < above->count; s++) {
+			struct decision d = above->items[s].decision;
 
 			if (action_refuses(low->decision.action) &&
 			    !action_stricter(d.action, low->decision.action))
 				d = low->decision;
-			add_both(list, low, &stage->items[s], d);
+			add_both(list, low, &above->items[s], d);
 		}
 	}
+}
+
+size_t policy_list_on(const struct policy *p, const struct stage *s, enum abi abi,
+    const struct call *call, struct arena *a, struct clause **items)
+{
+	struct list so_far = { .abi = abi, .arena = a };
+	const struct stage *level;
+
+	list_stage(&so_far, s, call);
+	for (size_t i = 0; i < so_far.count; i++)
+		so_far.items[i].decision = logged(s, so_far.items[i].decision);
+	for (size_t i = 0; (level = floor_at(p, s, i)) != NULL; i++) {
+		struct list floor = { .abi = abi, .arena = a }, both = floor;
+
+		list_stage(&floor, level, call);
+		list_under_floor(&both, &floor, &so_far);
+		so_far = both;
+	}
+	*items = so_far.items;
+	return so_far.count;
 }
 
 size_t policy_list(const struct policy *p, const struct stage *s, const struct call *call,
     struct arena *a, struct clause **items)
 {
-	struct list stage = { .arena = a }, floor = { .arena = a }, both = { .arena = a };
-
-	list_stage(&stage, s, call);
-	for (size_t i = 0; i < stage.count; i++)
-		stage.items[i].decision = logged(s, stage.items[i].decision);
-	if (p->floor == NULL) {
-		*items = stage.items;
-		return stage.count;
-	}
-	list_stage(&floor, p->floor, call);
-	list_under_floor(&both, &floor, &stage);
-	*items = both.items;
-	return both.count;
+	return policy_list_on(p, s, abi_native(), call, a, items);
 }

@@ -11,7 +11,7 @@
  *   5. but calls that every program ends or returns with are allowed, and
  *   6. calls younger than newest_kernel, and numbers that no table knows, answer ENOSYS, and so
  * does clone3 where the default is an errno, so that a libc falls back instead of breaking;
- *   7. where the floor refuses, the stricter of the two answers holds.
+ *   7. where a plugin or the floor refuses, the stricter of the two answers holds.
  * Compiled programs are judged against policy_decide() before they are written (verify.h).
  *
  * Everything in a policy belongs to its arena.
@@ -23,9 +23,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "calls.h"
 
 struct arena;
-struct call;
 
 struct origin {
 	const char *file;
@@ -67,7 +67,8 @@ enum attribute {
 	ATTRIBUTE_LOG_ALLOWED = 1 << 4,
 	ATTRIBUTE_SPECULATION = 1 << 5,
 	ATTRIBUTE_TSYNC = 1 << 6,
-	ATTRIBUTE_OPTIMIZE = 1 << 7
+	ATTRIBUTE_OPTIMIZE = 1 << 7,
+	ATTRIBUTE_ARCHITECTURES = 1 << 8
 };
 
 struct attributes {
@@ -80,6 +81,7 @@ struct attributes {
 	unsigned optimize;        /* 2; libseccomp's */
 	uint16_t newest_kernel;   /* kernel_version(), 0: the newest that calls.def knows */
 	uint32_t bad_arch_action; /* SECCOMP_RET_KILL_PROCESS */
+	unsigned architectures; /* 1 << ABI_*, beside the native one */
 };
 
 /* What one stage or profile says by itself. */
@@ -99,7 +101,9 @@ struct stage {
 	size_t level_count;
 	const char **patterns;
 	size_t pattern_count;
-	bool disabled;                /* says nothing itself; the floor holds all the same */
+	const struct stage **floors; /* what its plugins refuse is refused */
+	size_t floor_count;
+	bool disabled;                /* says nothing itself; its floors hold all the same */
 	struct attributes attributes; /* resolved: policy_resolve() */
 };
 
@@ -109,7 +113,7 @@ struct policy {
 	size_t variable_count;
 	struct stage **stages; /* in the order of the files; profiles among them */
 	size_t stage_count;
-	const struct stage *floor;    /* or NULL */
+	const struct stage *floor;    /* every stage's; or NULL */
 	const struct stage *no_stage; /* NULL: refuse, unless no_stage_passes */
 	bool no_stage_passes;
 	const struct stage *unknown_stage; /* NULL: refuse */
@@ -138,6 +142,18 @@ const char *action_text(struct arena *a, uint32_t action);
 
 bool condition_holds(const struct condition *c, const uint64_t args[6]);
 
+/*
+ * Makes a condition as it was written, where an int may be negative in 64 bits, one on what the
+ * kernel looks at. NULL, or what is wrong with it, which belongs to a.
+ */
+const char *condition_fit(struct arena *a, struct condition *c, const struct call *call);
+
+/* Is there a fence for this stage at all? */
+bool policy_has_fence(const struct policy *p, const struct stage *s);
+
+/* A condition as it is on an ABI: on i386 registers have 32 bits, and a negative number is one of 32. */
+struct condition condition_on(enum abi abi, const struct condition *c);
+
 /* To be called once for each level, when its rules are complete. */
 void policy_sort(struct level *level);
 
@@ -157,5 +173,11 @@ struct decision policy_decide(
  */
 size_t policy_list(const struct policy *p, const struct stage *s, const struct call *call,
     struct arena *a, struct clause **list);
+size_t policy_list_on(const struct policy *p, const struct stage *s, enum abi abi,
+    const struct call *call, struct arena *a, struct clause **list);
+
+/* The ABI that a call came in by; false: one that the stage does not admit. */
+bool policy_abi(const struct stage *s, const struct seccomp_data *d, enum abi *abi);
+
 
 #endif
