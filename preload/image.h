@@ -65,7 +65,8 @@ struct image_header {
 
 enum {
 	STAGE_NO_NEW_PRIVS = 1,
-	STAGE_FOREIGN = 2 /* the policy admits other architectures: do not warn of them */
+	STAGE_FOREIGN = 2, /* the policy admits other architectures: do not warn of them */
+	STAGE_STRICT = 4   /* SECCOMP_MODE_STRICT, which the shim enters; no programs */
 };
 
 struct image_stage {
@@ -134,6 +135,11 @@ static inline const char *image_string(const struct image_header *h, uint32_t at
 static inline const struct image_stage *image_stage(const struct image_header *h, uint32_t i)
 {
 	return (const struct image_stage *)image_part(h, IMAGE_STAGES) + i;
+}
+
+static inline bool image_fenced(const struct image_stage *s)
+{
+	return s->exact != IMAGE_NONE || (s->flags & STAGE_STRICT) != 0;
 }
 
 static inline const struct image_program *image_program(const struct image_header *h, uint32_t i)

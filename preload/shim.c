@@ -42,17 +42,25 @@ static bool raise(const struct image_header *h, const struct image_stage *s, int
 {
 	struct sock_filter code[IMAGE_CODE_MAX];
 	struct image_program program;
-	const struct image_program *from = image_program(h, s->exact);
-	const struct sock_filter *sound = image_code(h, from);
 	uint32_t flags = s->shim_flags;
+	bool strict = s->flags & STAGE_STRICT;
 
-	if (sound == NULL)
-		return false;
-	raw_copy(&program, from, sizeof program);
-	raw_copy(code, sound, program.count * sizeof *code);
-	fence_fill(code, program.count);
+	if (!strict) {
+		const struct image_program *from = image_program(h, s->exact);
+		const struct sock_filter *sound = image_code(h, from);
+
+		if (sound == NULL)
+			return false;
+		raw_copy(&program, from, sizeof program);
+		raw_copy(code, sound, program.count * sizeof *code);
+		fence_fill(code, program.count);
+	}
 	raw_call3(__NR_munmap, (long)h, h->size, 0);
 	raw_close(fd);
+	/* in strict mode the question whether it is in force would be the last: prctl(2) is not
+	 * allowed */
+	if (strict)
+		return raw_prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0) == 0;
 	/* a library before us may have started threads: they are fenced with us, or nothing runs */
 	return fence_raise(code, &program, flags) == NULL;
 }
@@ -87,7 +95,7 @@ static void take_over(const char *handover, char **env)
 		uint32_t picked = image_pick(h, env, &name);
 
 		if (picked == IMAGE_NONE ||
-		    (picked != IMAGE_PASS && image_stage(h, picked)->exact != IMAGE_NONE))
+		    (picked != IMAGE_PASS && image_fenced(image_stage(h, picked))))
 			DIE(NOT_HANDED_OVER);
 		raw_call3(__NR_munmap, (long)h, h->size, 0);
 		raw_close(fd);
@@ -99,8 +107,9 @@ static void take_over(const char *handover, char **env)
 	uint32_t i = number(&handover);
 	const struct image_stage *s = image_stage(h, i);
 
-	if (i >= h->part[IMAGE_STAGES].count || s->outer == IMAGE_NONE ||
-	    !fence_ask(image_program(h, s->outer)->digest))
+	if (i >= h->part[IMAGE_STAGES].count ||
+	    (!(s->flags & STAGE_STRICT) &&
+		(s->outer == IMAGE_NONE || !fence_ask(image_program(h, s->outer)->digest))))
 		DIE(NOT_HANDED_OVER);
 	if (!raise(h, s, fd))
 		DIE("the inner fence cannot be raised");
@@ -152,9 +161,9 @@ static void raise_stage(char **env)
 
 	const struct image_stage *s = image_stage(h, i);
 
-	if (s->exact == IMAGE_NONE)
+	if (!image_fenced(s))
 		goto pass;
-	if (fence_ask(image_program(h, s->exact)->digest))
+	if (!(s->flags & STAGE_STRICT) && fence_ask(image_program(h, s->exact)->digest))
 		raw_call3(__NR_munmap, (long)h, h->size, 0);
 	else if (((s->flags & STAGE_NO_NEW_PRIVS) &&
 		     raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ||

@@ -75,7 +75,8 @@ static void add_programs(struct compile *c, const struct stage *s, struct image_
 	const struct call *lacks = loader_lacks(c->policy, s);
 
 	out->exact = out->exec = out->outer = IMAGE_NONE;
-	if (!policy_has_fence(c->policy, s))
+	/* strict mode is no filter, and the kernel takes it only where there is none */
+	if (!policy_has_fence(c->policy, s) || s->attributes.strict)
 		return;
 	if (lacks != NULL && !s->attributes.no_new_privs) {
 		say_at(s->own.origin.file, s->own.origin.line,
@@ -148,7 +149,8 @@ static void add_stage(struct compile *c, const struct stage *s)
 {
 	struct image_stage out = { .name = image_add_text(&c->image, IMAGE_STRINGS, s->own.name),
 		.flags = (s->attributes.no_new_privs && policy_has_fence(c->policy, s) ? STAGE_NO_NEW_PRIVS : 0) |
-		    (s->attributes.architectures != 0 ? STAGE_FOREIGN : 0),
+		    (s->attributes.architectures != 0 ? STAGE_FOREIGN : 0) |
+		    (s->attributes.strict ? STAGE_STRICT : 0),
 		.shim_flags = s->attributes.tsync ? SECCOMP_FILTER_FLAG_TSYNC : 0 };
 	uint32_t stage = index_of(c->policy, s);
 

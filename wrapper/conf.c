@@ -907,7 +907,7 @@ static void read_patterns(struct reader *r, const config_setting_t *s, struct st
 	    "limit_setuid", "rules"
 #define ATTRIBUTE_KEYS \
 	"no_new_privs", "disable_no_new_privs", "newest_kernel", "bad_arch_action", "log_blocked", \
-	    "log_allowed_actions", "allow_speculation", "tsync", "optimize", "architectures"
+	    "log_allowed_actions", "allow_speculation", "tsync", "optimize", "architectures", "mode"
 
 /* "5.14": a kernel whose calls a policy knows. */
 static void read_kernel(struct reader *r, const config_setting_t *s, struct attributes *a)
@@ -959,6 +959,7 @@ static void read_attributes(struct reader *r, const config_setting_t *s, struct 
 		{ "tsync", ATTRIBUTE_TSYNC, &a->tsync },
 	};
 	const config_setting_t *key;
+	const char *mode;
 	bool off = false;
 
 	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
@@ -991,6 +992,13 @@ static void read_attributes(struct reader *r, const config_setting_t *s, struct 
 	else if (key != NULL) {
 		a->optimize = (unsigned)config_setting_get_int(key);
 		a->set |= ATTRIBUTE_OPTIMIZE;
+	}
+	key = member(s, "mode");
+	if (key != NULL && (mode = read_string(r, key)) != NULL) {
+		if (strcmp(mode, "filter") != 0 && strcmp(mode, "strict") != 0)
+			SAY(r, key, "mode must be filter or strict");
+		a->strict = strcmp(mode, "strict") == 0;
+		a->set |= ATTRIBUTE_STRICT;
 	}
 	if (member(s, "architectures") != NULL)
 		read_architectures(r, member(s, "architectures"), a);

@@ -249,6 +249,8 @@ static void print_attributes(struct arena *a, const struct stage *s)
 		printf("    log_allowed_actions = true;\n");
 	if (t->allow_speculation)
 		printf("    allow_speculation = true;\n");
+	if (t->strict)
+		printf("    mode = \"strict\";\n");
 	if (!t->tsync)
 		printf("    tsync = false;\n");
 	if (t->architectures != 0) {

@@ -224,12 +224,27 @@ void policy_resolve(struct stage *s)
 			to->optimize = from->optimize;
 		if (new & ATTRIBUTE_ARCHITECTURES)
 			to->architectures = from->architectures;
+		if (new & ATTRIBUTE_STRICT)
+			to->strict = from->strict;
 	}
+}
+
+/* What the kernel allows in SECCOMP_MODE_STRICT (prctl(2)); all else is SIGKILL. */
+static struct decision decide_strict(const struct call *call)
+{
+	static const char *const names[] = { "read", "write", "exit", "rt_sigreturn" };
+
+	for (size_t i = 0; call != NULL && i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(call->name, names[i]) == 0)
+			return (struct decision){ SECCOMP_RET_ALLOW, NULL };
+	return (struct decision){ SECCOMP_RET_KILL_THREAD, NULL };
 }
 
 static struct decision decide_stage(const struct stage *s, enum abi abi, const struct call *call,
     const uint64_t args[6])
 {
+	if (s->attributes.strict)
+		return decide_strict(call);
 	for (size_t i = 0; call != NULL && !s->disabled && i < s->level_count; i++) {
 		size_t count;
 		const struct rule *r = rules_of(s->levels[i], call, &count), *best = NULL;
@@ -369,6 +384,10 @@ static bool list_level(struct list *list, const struct level *level, const struc
 
 static void list_stage(struct list *list, const struct stage *s, const struct call *call)
 {
+	if (s->attributes.strict) {
+		add(list, NULL, 0, decide_strict(call));
+		return;
+	}
 	for (size_t i = 0; call != NULL && !s->disabled && i < s->level_count; i++)
 		if (list_level(list, s->levels[i], call))
 			return;

@@ -68,7 +68,8 @@ enum attribute {
 	ATTRIBUTE_SPECULATION = 1 << 5,
 	ATTRIBUTE_TSYNC = 1 << 6,
 	ATTRIBUTE_OPTIMIZE = 1 << 7,
-	ATTRIBUTE_ARCHITECTURES = 1 << 8
+	ATTRIBUTE_ARCHITECTURES = 1 << 8,
+	ATTRIBUTE_STRICT = 1 << 9
 };
 
 struct attributes {
@@ -82,6 +83,7 @@ struct attributes {
 	uint16_t newest_kernel;   /* kernel_version(), 0: the newest that calls.def knows */
 	uint32_t bad_arch_action; /* SECCOMP_RET_KILL_PROCESS */
 	unsigned architectures; /* 1 << ABI_*, beside the native one */
+	bool strict; /* false; mode = strict: the kernel's own four calls, no filter */
 };
 
 /* What one stage or profile says by itself. */

@@ -726,7 +726,7 @@ static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 {
 	const struct image_stage *s = stage == IMAGE_PASS ? NULL : image_stage(run->image, stage);
 	const char *name = s == NULL ? NULL : image_string(run->image, s->name);
-	bool fenced = s != NULL && s->exact != IMAGE_NONE;
+	bool fenced = s != NULL && image_fenced(s);
 	uint32_t cookie[FENCE_COOKIE_WORDS];
 	struct fallback shell = { NULL, NULL };
 	struct look look;
@@ -755,6 +755,14 @@ static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 	/* the shim would raise the system's stage, which is done here */
 	if (run->conf == NULL)
 		environment_leave(run->env, true);
+	if (s->flags & STAGE_STRICT) {
+		if (!prepare_inner(run, s, stage))
+			die(run->program,
+			    ": static, and mode = strict is entered by the shim, which static "
+			    "programs never load",
+			    NULL);
+		execute(run, &look, &shell, NULL);
+	}
 	if (fence_ask(image_program(run->image, s->exact)->digest))
 		execute(run, &look, &shell, NULL);
 

@@ -20,16 +20,16 @@ struct reader {
 };
 
 /* The first mistake is the last that is read: what follows would only seem wrong. */
-static void *mistake(const struct reader *r, const char *what)
+static bool mistake(const struct reader *r, const char *what)
 {
 	say_at(r->file, r->line, "%s", what);
-	return NULL;
+	return false;
 }
 
-static void *mistake_in(const struct reader *r, const char *what, const char *word)
+static bool mistake_in(const struct reader *r, const char *what, const char *word)
 {
 	say_at(r->file, r->line, "%s: %.60s", what, word);
-	return NULL;
+	return false;
 }
 
 /* ---- bytes, blank and comments ---- */
@@ -44,11 +44,11 @@ static bool check_bytes(struct reader *r, size_t size)
 	for (const char *p = r->at; p < end; p += n) {
 		n = scan_utf8((const unsigned char *)p, (size_t)(end - p));
 		if (n == 0)
-			return mistake(r, "bytes that are not UTF-8") != NULL;
+			return mistake(r, "bytes that are not UTF-8");
 		if (((unsigned char)*p < ' ' && *p != '\t' && *p != '\n' &&
 			!(*p == '\r' && p + 1 < end && p[1] == '\n')) ||
 		    *p == 0x7f)
-			return mistake(r, "a control character (or NUL byte) in the text") != NULL;
+			return mistake(r, "a control character (or NUL byte) in the text");
 		r->line += *p == '\n';
 	}
 	r->line = 1;
@@ -85,7 +85,7 @@ static bool end_of_line(struct reader *r)
 	skip_comment(r);
 	r->at += *r->at == '\r';
 	if (*r->at != '\n' && *r->at != '\0')
-		return mistake_in(r, "one key or table a line; this is too much", r->at) != NULL;
+		return mistake(r, "one key or table a line; something follows");
 	return true;
 }
 
@@ -119,13 +119,13 @@ static bool read_character(struct reader *r, unsigned digits, char **to)
 		const char *found = *r->at == '\0' ? NULL : strchr(hex, *r->at);
 
 		if (found == NULL)
-			return mistake(r, "\\u takes 4 hexadecimal digits, \\U 8") != NULL;
+			return mistake(r, "\\u takes 4 hexadecimal digits, \\U 8");
 		c = c << 4 | (uint32_t)((found - hex) & 0xf);
 	}
 	if (c == 0)
-		return mistake(r, "a NUL byte in a string") != NULL;
+		return mistake(r, "a NUL byte in a string");
 	if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return mistake(r, "\\u or \\U with a number that is no character") != NULL;
+		return mistake(r, "\\u or \\U with a number that is no character");
 	put_utf8(to, c);
 	return true;
 }
@@ -149,7 +149,7 @@ static bool read_escape(struct reader *r, bool lines, char **to)
 	/* at the end of a line it takes along what separates the words */
 	p = r->at + strspn(r->at, " \t\r");
 	if (!lines || *p != '\n')
-		return mistake(r, "a backslash is followed by one of b t n f r \" \\ u U") != NULL;
+		return mistake(r, "a backslash is followed by one of b t n f r \" \\ u U");
 	for (; *r->at != '\0' && strchr(" \t\r\n", *r->at) != NULL; r->at++)
 		r->line += *r->at == '\n';
 	return true;
@@ -174,7 +174,8 @@ static const char *read_string(struct reader *r, bool may_have_lines)
 
 		if (*r->at == '\0' || (*r->at == '\n' && !lines)) {
 			r->line = began;
-			return mistake(r, "a string that begins here never ends");
+			mistake(r, "a string that begins here never ends");
+			return NULL;
 		}
 		if (*r->at == '\\' && quote == '"') {
 			if (!read_escape(r, lines, &to))
@@ -281,7 +282,7 @@ static bool read_word(struct reader *r, struct toml_value *v)
 	const char *day = past_shape(r->at, date_shape);
 
 	if (n == 0)
-		return mistake(r, "a value is missing") != NULL;
+		return mistake(r, "a value is missing");
 	/* a blank may part the date from its time */
 	if (day == r->at + n && *day == ' ' && strspn(day + 1, digit) > 0)
 		n += 1 + strspn(day + 1, set);
@@ -295,8 +296,8 @@ static bool read_word(struct reader *r, struct toml_value *v)
 	else if (is_date(v->text))
 		v->type = TOML_DATE;
 	else
-		return mistake_in(r, "not a string in quotes, number, date, true or false",
-			   v->text) != NULL;
+		return mistake_in(
+		    r, "not a string in quotes, number, date, true or false", v->text);
 	return true;
 }
 
@@ -329,6 +330,12 @@ static struct toml_value *append(struct toml_value *to, struct toml_value *v)
 	return v;
 }
 
+/* Every key and header, since each is looked for among the keys of its table. */
+static bool count(struct reader *r)
+{
+	return ++r->key_count <= TOML_KEYS_MAX || mistake(r, "too many keys");
+}
+
 /* NULL: the key is there already, or there are too many. */
 static struct toml_value *add(
     struct reader *r, struct toml_value *table, const char *key, struct toml_value *v)
@@ -339,8 +346,8 @@ static struct toml_value *add(
 		say_at(r->file, v->line, "%.60s is there already, at line %d", key, other->line);
 		return NULL;
 	}
-	if (++r->key_count > TOML_KEYS_MAX)
-		return mistake(r, "too many keys");
+	if (!count(r))
+		return NULL;
 	v->key = key;
 	return append(table, v);
 }
@@ -375,12 +382,11 @@ static const char *read_path(struct reader *r, struct toml_value **table, enum t
 		size_t n = strspn(r->at, bare);
 		const char *key;
 
-		if (*r->at == '"' || *r->at == '\'')
-			key = read_string(r, false);
-		else if (n > 0)
-			key = arena_text(r->arena, r->at, n);
-		else
-			key = mistake(r, "a key is missing: key = value, or [table]");
+		if (n == 0 && *r->at != '"' && *r->at != '\'') {
+			mistake(r, "a key is missing: key = value, or [table]");
+			return NULL;
+		}
+		key = n > 0 ? arena_text(r->arena, r->at, n) : read_string(r, false);
 		if (key == NULL)
 			return NULL;
 		r->at += n;
@@ -407,7 +413,7 @@ static bool read_pair(struct reader *r, struct toml_value *table)
 	if (key == NULL)
 		return false;
 	if (*r->at != '=')
-		return mistake_in(r, "= is missing behind a key", key) != NULL;
+		return mistake_in(r, "= is missing behind a key", key);
 	r->at++;
 	skip_blank(r);
 	v = read_value(r);
@@ -420,7 +426,7 @@ static bool read_array(struct reader *r, struct toml_value *array)
 		struct toml_value *v;
 
 		skip_lines(r);
-		if (*r->at != ']') {
+		if (*r->at != ']' && *r->at != '\0') {
 			v = read_value(r);
 			if (v == NULL)
 				return false;
@@ -451,11 +457,11 @@ static bool read_inline(struct reader *r, struct toml_value *table)
 		if (*r->at == '}')
 			break;
 		if (*r->at != ',')
-			return mistake(r, "a comma or } is missing in this line") != NULL;
+			return mistake(r, "a comma or } is missing in this line");
 		r->at++;
 		skip_blank(r);
 		if (*r->at == '}')
-			return mistake(r, "a comma behind the last key of { }") != NULL;
+			return mistake(r, "a comma behind the last key of { }");
 	}
 	r->at++;
 	return true;
@@ -466,8 +472,10 @@ static struct toml_value *read_value(struct reader *r)
 	struct toml_value *v = new_value(r, TOML_STRING);
 	bool good;
 
-	if (++r->depth > TOML_DEPTH_MAX)
-		return mistake(r, "nested too deep");
+	if (++r->depth > TOML_DEPTH_MAX) {
+		mistake(r, "nested too deep");
+		return NULL;
+	}
 	switch (*r->at) {
 	case '"':
 	case '\'':
@@ -498,10 +506,10 @@ static bool read_header(struct reader *r, struct toml_value *root, struct toml_v
 	r->at += many ? 2 : 1;
 	skip_blank(r);
 	key = read_path(r, &in, TOML_ON_THE_WAY);
-	if (key == NULL)
+	if (key == NULL || !count(r))
 		return false;
 	if (strncmp(r->at, "]]", many ? 2 : 1) != 0)
-		return mistake_in(r, "] is missing behind a table's name", key) != NULL;
+		return mistake_in(r, "] is missing behind a table's name", key);
 	r->at += many ? 2 : 1;
 	v = new_value(r, TOML_TABLE);
 	v->making = TOML_BY_HEADER;
