@@ -4,6 +4,7 @@ prefix        ?= /usr/local
 bindir        ?= $(prefix)/bin
 sbindir       ?= $(prefix)/sbin
 libdir        ?= $(prefix)/lib
+includedir    ?= $(prefix)/include
 datadir       ?= $(prefix)/share
 mandir        ?= $(datadir)/man
 # the policy is the machine's, wherever the programs live
@@ -27,7 +28,8 @@ base    := -std=c11 -D_GNU_SOURCE -MMD -MP $(warn) $(paths)
 
 libs        := libseccomp libconfig
 libs_cflags  = $(shell $(PKG_CONFIG) --cflags $(libs))
-libs_ldlibs  = $(shell $(PKG_CONFIG) --libs $(libs))
+# dlopen(3) is in a library of its own before glibc 2.34
+libs_ldlibs  = $(shell $(PKG_CONFIG) --libs $(libs)) -ldl
 
 # stagefencectl: an ordinary program
 ctl_cflags   = $(base) $(hard) -fPIE $(libs_cflags) $(CPPFLAGS) $(CFLAGS)
@@ -42,7 +44,7 @@ free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,nore
 wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
 shim_cflags  = $(base) $(free) -Os $(call cc-has,-Oz) -fPIC $(CPPFLAGS)
 
-ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o compile.o explain.o verify.o filter.o loader.o conf.o close.o scan.o image.o bpf.o \
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o mem.o say.o)
 
 .PHONY: all demo test test-jobs test-programs lint fuzz bench install uninstall clean FORCE
@@ -105,15 +107,22 @@ test_names   := twice seen signals
 test_cflags   = $(base) -O1 $(CPPFLAGS) $(CFLAGS)
 ctl_parts     = $(filter-out %/ctl.o,$(ctl_objects))
 
-test-programs: $(addprefix $(BUILD)/tests/,$(test_names) calls-check)
+test_plugins := mkdir conditions default loosen bad no-version other-version no-function undefined constructor
+test-programs: $(addprefix $(BUILD)/tests/,$(test_names) calls-check) \
+    $(addprefix $(BUILD)/tests/plugins/,$(addsuffix .so,$(test_plugins)))
 
 $(BUILD)/tests/%: tests/helpers/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(test_cflags) -o $@ $< $(LDFLAGS)
 
+# as a site builds its own: no flag of ours
+$(BUILD)/tests/plugins/%.so: tests/plugins/%.c wrapper/stagefence-plugin.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(warn) -Iwrapper $(CPPFLAGS) $(CFLAGS) -shared -fPIC -o $@ $< $(LDFLAGS)
+
 $(BUILD)/tests/calls-check: tests/calls-check.c $(BUILD)/wrapper/calls.o
 	@mkdir -p $(@D)
-	$(CC) $(test_cflags) $(libs_cflags) -o $@ $^ $(libs_ldlibs) $(LDFLAGS)
+	$(CC) $(test_cflags) $(libs_cflags) $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $^ $(libs_ldlibs) $(LDFLAGS)
 
 # ---- benchmarks: ratios in one run, no verdicts ----
 
@@ -141,7 +150,7 @@ lint:
 	    --suppress=missingIncludeSystem $(paths) preload wrapper
 	clang-tidy --quiet --warnings-as-errors='*' $(ctl_sources) -- -std=c11 -D_GNU_SOURCE $(paths) $(libs_cflags)
 	shellcheck --severity=warning --exclude=SC2154,SC2030,SC2031 $(shell_files)
-	mandoc -Tlint -W warning wrapper/*.[158]
+	mandoc -Tlint -W warning wrapper/*.[1358]
 
 # INSTALL_ONLY: what is built, as it is
 install: $(if $(INSTALL_ONLY),,all)
@@ -151,12 +160,15 @@ install: $(if $(INSTALL_ONLY),,all)
 	$(INSTALL) -m 755 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
 	$(INSTALL) -m 755 $(BUILD)/libstagefence.so $(DESTDIR)$(libdir)/stagefence/libstagefence.so
 	$(INSTALL) -m 644 conf/groups.conf $(DESTDIR)$(datadir)/stagefence/groups.conf
+	$(INSTALL) -d $(DESTDIR)$(includedir)
+	$(INSTALL) -m 644 wrapper/stagefence-plugin.h $(DESTDIR)$(includedir)/stagefence-plugin.h
 	test -e $(DESTDIR)$(sysconfdir)/stagefence/stagefence.conf || \
 	    $(INSTALL) -m 644 conf/stagefence.conf $(DESTDIR)$(sysconfdir)/stagefence/stagefence.conf
 
 # the policy stays: it is the administrator's
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/stagefence $(DESTDIR)$(sbindir)/stagefencectl $(DESTDIR)$(cachedir)/stagefence/policy.sfi
+	rm -f $(DESTDIR)$(bindir)/stagefence $(DESTDIR)$(sbindir)/stagefencectl $(DESTDIR)$(cachedir)/stagefence/policy.sfi \
+	    $(DESTDIR)$(includedir)/stagefence-plugin.h
 	rm -rf $(DESTDIR)$(libdir)/stagefence $(DESTDIR)$(datadir)/stagefence
 	-rmdir $(DESTDIR)$(cachedir)/stagefence
 

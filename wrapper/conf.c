@@ -19,11 +19,15 @@
 #include "consts.h"
 #include "mem.h"
 #include "policy.h"
+#include "plugin.h"
 #include "say.h"
 #include "scan.h"
 
 enum {
 	ARGUMENTS = 6,
+	TIMEOUT = 10, /* seconds */
+	TIMEOUT_MAX = 3600,
+	SIGNALLED = 128, /* what a shell adds to a signal's number */
 	GROUP_DEPTH_MAX = 16,
 	RULES_MAX = 200000, /* one call each */
 	BASES_MAX = 64
@@ -43,6 +47,13 @@ struct group {
 	bool open; /* being expanded: to meet it again is a cycle */
 };
 
+/* Where a plugin is named, and by whose level; NULL: for all stages. */
+struct mention {
+	const char *path;
+	struct origin origin;
+	const struct level *level;
+};
+
 struct reader {
 	struct arena *arena;
 	struct policy *policy;
@@ -56,6 +67,8 @@ struct reader {
 	struct group *groups;
 	size_t group_count;
 	size_t rule_count;
+	struct mention *mentions;
+	size_t mention_count;
 	const char *file; /* the one that is being read */
 };
 
@@ -193,21 +206,18 @@ static void say_untrusted(const char *path, const struct trust_refusal *no)
  * within the same tick of the file system's clock, and the image would look fresh: so that tick is
  * waited for.
  */
-static int open_source(struct reader *r, const char *name, unsigned flags, bool may_be_absent)
+static int open_trusted(
+    struct reader *r, const char *name, unsigned flags, struct trust_refusal *no)
 {
 	static const struct timespec tick = { 0, 20000000 };
 	struct raw_stat st;
-	struct trust_refusal no;
 	struct timespec now;
 	const char *path = name[0] == '/' ? name : arena_format(r->arena, "%s/%s", r->folder, name);
-	int fd = trust_open(path, r->trust | flags, &st, &no);
+	int fd = trust_open(path, r->trust | flags, &st, no);
 
-	if (fd < 0 && may_be_absent && no.fault == TRUST_ERROR && no.error == ENOENT) {
-		add_source(r, path, NULL);
-		return -1;
-	}
 	if (fd < 0) {
-		say_untrusted(name, &no);
+		if (no->fault == TRUST_ERROR && no->error == ENOENT)
+			add_source(r, path, NULL);
 		return -1;
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -217,6 +227,16 @@ static int open_source(struct reader *r, const char *name, unsigned flags, bool 
 		raw_statx(fd, "", RAW_AT_EMPTY_PATH, &st);
 	}
 	add_source(r, path, &st);
+	return fd;
+}
+
+static int open_source(struct reader *r, const char *name, unsigned flags, bool may_be_absent)
+{
+	struct trust_refusal no;
+	int fd = open_trusted(r, name, flags, &no);
+
+	if (fd < 0 && !(may_be_absent && no.fault == TRUST_ERROR && no.error == ENOENT))
+		say_untrusted(name, &no);
 	return fd;
 }
 
@@ -901,10 +921,189 @@ static void read_patterns(struct reader *r, const config_setting_t *s, struct st
 		SAY(r, s, "match is empty: leave it out to match the name itself");
 }
 
+/* ---- expectations ---- */
+
+/* An action, or an errno by its name or number. */
+static bool read_gives(struct reader *r, const config_setting_t *s, uint32_t *action)
+{
+	const char *text = read_value(r, s), *near;
+	unsigned value;
+
+	if (text == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+		if (strcmp(text, actions[i].word) == 0 && actions[i].action != SECCOMP_RET_ERRNO) {
+			*action = actions[i].action;
+			return true;
+		}
+	/* as test prints one without a name */
+	if (const_errno(strncmp(text, "errno ", 6) == 0 ? text + 6 : text, &value)) {
+		*action = SECCOMP_RET_ERRNO | value;
+		return true;
+	}
+	near = const_errno_nearest(text);
+	SAY(r, s,
+	    "gives must be allow, log, trap, trace, notify, kill_thread, kill_process or an errno "
+	    "such as EPERM%s%s%s",
+	    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+	    near != NULL ? "?" : "");
+	return false;
+}
+
+/* The arguments of a call that is tried; those left out at the end are 0. */
+static bool read_call_args(struct reader *r, const config_setting_t *s, struct expectation *x)
+{
+	size_t arguments = strlen(x->call->widths), count;
+	bool good = true;
+
+	if (!is_list(s)) {
+		SAY(r, s, "args must be a list of values: [ \"0\", \"TIOCSTI\" ]");
+		return false;
+	}
+	count = (size_t)config_setting_length(s);
+	if (count == 0 || count > arguments) {
+		SAY(r, s, "%s",
+		    count == 0 ? "args is empty: leave it out to expect the same whatever the "
+				 "arguments"
+			       : arena_format(r->arena, "%s has %s%zu arguments", x->call->name,
+				     arguments > 0 ? "only " : "", arguments));
+		return false;
+	}
+	x->what = arena_format(r->arena, "%s(", x->call->name);
+	for (size_t i = 0; i < count; i++) {
+		const config_setting_t *value = config_setting_get_elem(s, (unsigned)i);
+
+		if (!read_launch_value(value, &x->args[i]) &&
+		    !read_constant(r, value, &x->args[i])) {
+			good = false;
+			continue;
+		}
+		x->what = arena_format(r->arena, "%s%s%s%s", x->what, i > 0 ? ", " : "",
+		    read_value(r, value), i + 1 == count ? ")" : "");
+	}
+	return good;
+}
+
+static bool read_expected_call(struct reader *r, const config_setting_t *s, struct expectation *x)
+{
+	const config_setting_t *args = member(s, "args"), *gives = member(s, "gives");
+	const char *name = read_string(r, member(s, "call"));
+	bool good;
+
+	if (name == NULL)
+		return false;
+	x->what = name;
+	x->call = call_named(name);
+	x->every = args == NULL;
+	good = x->call != NULL;
+	if (!good)
+		SAY(r, member(s, "call"), "unknown system call %s", name);
+	if (gives == NULL)
+		SAY(r, s, "an expected call needs gives");
+	good = gives != NULL && read_gives(r, gives, &x->action) && good;
+	return good && (args == NULL || read_call_args(r, args, x));
+}
+
+/* A number that libconfig's versions agree on. */
+static bool read_number(
+    struct reader *r, const config_setting_t *s, int least, int most, unsigned *value)
+{
+	if (config_setting_type(s) != CONFIG_TYPE_INT || config_setting_get_int(s) < least ||
+	    config_setting_get_int(s) > most) {
+		SAY(r, s, "%s must be a number from %d to %d", name_of(s), least, most);
+		return false;
+	}
+	*value = (unsigned)config_setting_get_int(s);
+	return true;
+}
+
+static bool read_expected_end(struct reader *r, const config_setting_t *s, struct expectation *x)
+{
+	const config_setting_t *end = member(s, "signal");
+	const char *text;
+	int value;
+
+	if (end == NULL)
+		return member(s, "status") == NULL ||
+		    read_number(r, member(s, "status"), 0, UINT8_MAX, &x->status);
+	if (member(s, "status") != NULL) {
+		SAY(r, end, "signal and status say the same thing twice");
+		return false;
+	}
+	text = read_value(r, end);
+	if (text == NULL)
+		return false;
+	if (!const_signal(text, &value)) {
+		SAY(r, end, "unknown signal %s (a name such as SIGSYS, or 1 to 64)", text);
+		return false;
+	}
+	x->status = SIGNALLED + (unsigned)value;
+	return true;
+}
+
+static bool read_expected_run(struct reader *r, const config_setting_t *s, struct expectation *x)
+{
+	const config_setting_t *output = member(s, "output"), *timeout = member(s, "timeout");
+	bool good;
+
+	x->what = read_string(r, member(s, "run"));
+	good = read_expected_end(r, s, x);
+	if (output != NULL)
+		x->output = read_string(r, output);
+	good = (output == NULL || x->output != NULL) && good;
+	x->timeout = TIMEOUT;
+	if (timeout != NULL)
+		good = read_number(r, timeout, 1, TIMEOUT_MAX, &x->timeout) && good;
+	return good && x->what != NULL;
+}
+
+static bool read_expectation(struct reader *r, const config_setting_t *s, struct expectation *x)
+{
+	static const char *const keys[] = { "call", "args", "gives", "run", "status", "signal",
+		"output", "timeout", "comment", NULL };
+	static const char *const of_calls[] = { "args", "gives", NULL };
+	static const char *const of_runs[] = { "status", "signal", "output", "timeout", NULL };
+	bool good = check_keys(r, s, "an expectation", keys), calls;
+
+	*x = (struct expectation){ .origin = origin(r, s) };
+	if (!good)
+		return false;
+	calls = member(s, "call") != NULL;
+	if (calls == (member(s, "run") != NULL)) {
+		SAY(r, s, "an expectation needs call or run%s", calls ? ", and not both" : "");
+		return false;
+	}
+	for (const char *const *key = calls ? of_runs : of_calls; *key != NULL; key++)
+		if (member(s, *key) != NULL) {
+			SAY(r, member(s, *key), "%s goes with %s only", *key,
+			    calls ? "run" : "call");
+			good = false;
+		}
+	if (member(s, "comment") != NULL)
+		x->comment = read_string(r, member(s, "comment"));
+	return (calls ? read_expected_call(r, s, x) : read_expected_run(r, s, x)) && good;
+}
+
+static void read_expectations(struct reader *r, const config_setting_t *s, struct stage *stage)
+{
+	if (s == NULL)
+		return;
+	if (!is_list(s)) {
+		SAY(r, s, "expect must be a list: ( { call = \"...\"; gives = \"...\"; } )");
+		return;
+	}
+	stage->expectations = arena_array(
+	    r->arena, (size_t)config_setting_length(s), sizeof *stage->expectations);
+	for (int i = 0; i < config_setting_length(s); i++)
+		if (read_expectation(r, config_setting_get_elem(s, (unsigned)i),
+			&stage->expectations[stage->expectation_count]))
+			stage->expectation_count++;
+}
+
 /* What a stage and a profile may both say. */
 #define ACTION_KEYS \
 	"default_action", "errno", "block_all", "allow_calls", "block_calls", "block_action", \
-	    "limit_setuid", "rules"
+	    "limit_setuid", "rules", "plugin"
 #define ATTRIBUTE_KEYS \
 	"no_new_privs", "disable_no_new_privs", "newest_kernel", "bad_arch_action", "log_blocked", \
 	    "log_allowed_actions", "allow_speculation", "tsync", "optimize", "architectures", "mode"
@@ -1006,9 +1205,30 @@ static void read_attributes(struct reader *r, const config_setting_t *s, struct 
 		read_kernel(r, member(s, "newest_kernel"), a);
 }
 
+/* A path that is not absolute begins in the folder of the file that names it. */
+static void read_plugins(
+    struct reader *r, const config_setting_t *s, const struct level *level)
+{
+	const char *slash = strrchr(r->file, '/');
+
+	for (size_t i = 0; i < string_count(r, s); i++) {
+		const char *path = string_at(r, s, i);
+
+		if (path != NULL && *path == '\0')
+			SAY(r, s, "plugin must be the path of a shared library");
+		if (path == NULL || *path == '\0')
+			continue;
+		if (path[0] != '/' && slash != NULL)
+			path = arena_format(r->arena, "%.*s/%s", (int)(slash - r->file), r->file, path);
+		r->mentions = arena_grow(
+		    r->arena, r->mentions, r->mention_count, sizeof *r->mentions);
+		r->mentions[r->mention_count++] = (struct mention){ path, origin(r, s), level };
+	}
+}
+
 static void read_stage(struct reader *r, const config_setting_t *s, bool is_profile)
 {
-	static const char *const stage_keys[] = { "name", "match", "base", "disabled",
+	static const char *const stage_keys[] = { "name", "match", "base", "disabled", "expect",
 		ATTRIBUTE_KEYS, ACTION_KEYS, NULL };
 	static const char *const profile_keys[] = { "name", "base", ATTRIBUTE_KEYS, ACTION_KEYS,
 		NULL };
@@ -1040,6 +1260,8 @@ static void read_stage(struct reader *r, const config_setting_t *s, bool is_prof
 	stage->is_profile = is_profile;
 	if (!is_profile)
 		read_patterns(r, member(s, "match"), stage);
+	if (!is_profile)
+		read_expectations(r, member(s, "expect"), stage);
 	read_flag(r, s, "disabled", &stage->disabled);
 	read_attributes(r, s, &stage->own.attributes);
 	read_actions(r, s, &stage->own);
@@ -1051,6 +1273,8 @@ static void read_stage(struct reader *r, const config_setting_t *s, bool is_prof
 	close_level(r->arena, &stage->own);
 	close_notes(r->arena, &stage->own);
 	policy_sort(&stage->own);
+	if (member(s, "plugin") != NULL)
+		read_plugins(r, member(s, "plugin"), &stage->own);
 	p->stages = arena_grow(r->arena, p->stages, p->stage_count, sizeof *p->stages);
 	p->stages[p->stage_count++] = stage;
 }
@@ -1189,6 +1413,18 @@ static void read_floor(struct reader *r, const config_setting_t *s)
 		r->policy->floor = read_reference(r, s, text, "");
 }
 
+/* The last file's holds. */
+static void read_site_plugin(struct reader *r, const config_setting_t *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->mention_count; i++)
+		if (r->mentions[i].level != NULL)
+			r->mentions[kept++] = r->mentions[i];
+	r->mention_count = kept;
+	read_plugins(r, s, NULL);
+}
+
 static void read_variables(struct reader *r, const config_setting_t *s)
 {
 	size_t count = string_count(r, s);
@@ -1208,11 +1444,87 @@ static void read_variables(struct reader *r, const config_setting_t *s)
 	}
 }
 
+/* ---- plugins ---- */
+
+/* Is the stage asked about? A disabled one says nothing itself, and of profiles only the floor is a
+ * filter. */
+static bool concerns(const struct reader *r, const struct mention *m, const struct stage *s)
+{
+	if (m->level == NULL)
+		return !s->is_profile;
+	if (s->disabled || (s->is_profile && s != r->policy->floor))
+		return false;
+	for (size_t i = 0; i < s->level_count; i++)
+		if (s->levels[i] == m->level)
+			return true;
+	return false;
+}
+
+/* A floor of one level, under stage s. */
+static void add_floor(struct reader *r, struct stage *s, const struct level *level)
+{
+	struct stage *floor = arena_get(r->arena, sizeof *floor);
+
+	floor->own = *level;
+	floor->is_profile = true;
+	floor->levels = arena_grow(r->arena, NULL, 0, sizeof *floor->levels);
+	floor->levels[floor->level_count++] = &floor->own;
+	close_level(r->arena, &floor->own);
+	close_notes(r->arena, &floor->own);
+	policy_sort(&floor->own);
+	/* its default must not turn ENOSYS for a young call into a worse answer */
+	if (level->fallback != NULL)
+		floor->attributes.newest_kernel = s->attributes.newest_kernel;
+	s->floors = arena_grow(r->arena, s->floors, s->floor_count, sizeof *s->floors);
+	s->floors[s->floor_count++] = floor;
+}
+
+/* Asks about each stage that the first mention or a later one of the same plugin concerns. */
+static void ask_plugin(struct reader *r, size_t first)
+{
+	const struct mention *m = &r->mentions[first];
+	size_t all = r->policy->stage_count, count = 0;
+	struct plugin_stage *asked = arena_array(r->arena, all, sizeof *asked);
+	struct stage **stages = arena_array(r->arena, all, sizeof *stages);
+	struct trust_refusal no;
+	int fd;
+
+	for (size_t i = 0; i < first; i++)
+		if (strcmp(r->mentions[i].path, m->path) == 0)
+			return;
+	for (size_t s = 0; s < all; s++) {
+		size_t i = first;
+
+		while (i < r->mention_count &&
+		    (strcmp(r->mentions[i].path, m->path) != 0 ||
+			!concerns(r, &r->mentions[i], r->policy->stages[s])))
+			i++;
+		if (i == r->mention_count)
+			continue;
+		stages[count] = r->policy->stages[s];
+		asked[count].name = stages[count]->own.name;
+		asked[count].level = arena_get(r->arena, sizeof *asked[count].level);
+		*asked[count++].level = (struct level){ .name = m->path, .origin = { m->path, 0 } };
+	}
+	fd = open_trusted(r, m->path, 0, &no);
+	if (fd < 0) {
+		say_at(m->origin.file, m->origin.line, "plugin %s: %s%s%s", m->path, no.name,
+		    no.fault == TRUST_ERROR ? ": " : " ",
+		    no.fault == TRUST_ERROR ? strerror((int)no.error) : trust_text(no.fault));
+		return;
+	}
+	if (plugin_ask(r->arena, m->path, fd, &m->origin, asked, count))
+		for (size_t i = 0; i < count; i++)
+			if (asked[i].level->rule_count > 0 || asked[i].level->fallback != NULL)
+				add_floor(r, stages[i], asked[i].level);
+	close(fd);
+}
+
 /* Scalars may be set in several files; the last one holds. */
 static void read_top(struct reader *r, const struct file *f)
 {
 	static const char *const keys[] = { "version", "stage_env", "no_stage", "unknown_stage",
-		"floor", "groups", "profiles", "stages", NULL };
+		"floor", "plugin", "groups", "profiles", "stages", NULL };
 	static const char *const vendor_keys[] = { "groups", "profiles", NULL };
 	static const struct {
 		const char *key;
@@ -1222,6 +1534,7 @@ static void read_top(struct reader *r, const struct file *f)
 		{ "no_stage", read_no_stage },
 		{ "unknown_stage", read_unknown_stage },
 		{ "floor", read_floor },
+		{ "plugin", read_site_plugin },
 	};
 	const config_setting_t *root = config_root_setting(&f->config),
 			       *version = member(root, "version");
@@ -1351,6 +1664,9 @@ struct policy *conf_read(
 		for (size_t f = 0; f < r.file_count; f++)
 			read_top(&r, &r.files[f]);
 		check_whole(&r, path != NULL ? path : PATH_CONF);
+		/* code is run for a policy that could hold, and for no other */
+		for (size_t i = 0; say_count() == before && i < r.mention_count; i++)
+			ask_plugin(&r, i);
 	}
 	for (size_t f = 0; f < r.file_count; f++)
 		config_destroy(&r.files[f].config);

@@ -18,9 +18,11 @@
 #include "compile.h"
 #include "conf.h"
 #include "consts.h"
+#include "expect.h"
 #include "explain.h"
 #include "filter.h"
 #include "image.h"
+#include "jacamar.h"
 #include "mem.h"
 #include "policy.h"
 #include "say.h"
@@ -38,18 +40,29 @@ struct options {
 	bool verbose;       /* -v */
 };
 
-/* The vendor's files lie beside the program in a build tree, else where they are installed. */
-static const char *vendor_folder(struct arena *a)
+/* This program's folder: in a build tree everything is there. */
+static const char *own_folder(struct arena *a)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	char *folder;
 
-	if (n <= 0)
-		return PATH_VENDOR;
-	self[n] = '\0';
-	folder = arena_format(a, "%s", dirname(self));
+	self[n > 0 ? n : 0] = '\0';
+	return n > 0 ? arena_format(a, "%s", dirname(self)) : "/nonexistent";
+}
+
+/* The vendor's files lie beside the program in a build tree, else where they are installed. */
+static const char *vendor_folder(struct arena *a)
+{
+	const char *folder = own_folder(a);
+
 	return access(arena_format(a, "%s/groups.conf", folder), R_OK) == 0 ? folder : PATH_VENDOR;
+}
+
+static const char *wrapper_program(struct arena *a)
+{
+	const char *beside = arena_format(a, "%s/stagefence", own_folder(a));
+
+	return access(beside, X_OK) == 0 ? beside : PATH_WRAPPER;
 }
 
 static void print_sources(const struct sources *sources)
@@ -255,6 +268,46 @@ static int run_diff(const struct options *o, char **argv)
 	return same ? GOOD : BAD;
 }
 
+static int run_test(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	struct sources sources;
+	struct expect e = { .file = o->conf != NULL ? o->conf : PATH_CONF,
+		.stage = o->stage,
+		.junit = o->junit,
+		.wrapper = wrapper_program(a) };
+	bool good;
+
+	(void)argv;
+	e.policy = conf_read(a, o->conf, vendor_folder(a), &sources);
+	e.image = e.policy == NULL ? NULL : compile_policy(e.policy, &sources, a, &e.image_size);
+	good = e.image != NULL && expect_test(&e, a);
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
+/* What of a foreign policy could not be carried over is an answer: no, though the rest is written.
+ */
+static int run_import(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	const char *text;
+	bool good;
+
+	if (o->from == NULL || strcmp(o->from, "jacamar") != 0) {
+		say("import needs --from jacamar; no other format is known");
+		arena_free(a);
+		return USAGE;
+	}
+	say_notes(true);
+	text = jacamar_read(a, argv[0]);
+	good = text != NULL &&
+	    image_write(o->output != NULL ? o->output : "-", text, strlen(text)) &&
+	    say_count() == 0;
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
 static const struct command {
 	const char *name;
 	const char *options; /* letters, as for getopt(3) */
@@ -271,8 +324,12 @@ static const struct command {
 	{ "explain", "c:s:", 1, 7, "[-c FILE] [-s STAGE] CALL [ARG...]",
 	    "say what happens to a call, which rule decides and what would change it",
 	    run_explain },
+	{ "test", "c:s:J:", 0, 0, "[-c FILE] [-s STAGE] [--junit FILE]",
+	    "try what the policy expects of itself, calls and commands, and print TAP", run_test },
 	{ "diff", "c:s:", 2, 2, "[-c FILE] [-s STAGE] A B",
 	    "say what is different between two policies' files, or two stages", run_diff },
+	{ "import", "F:o:", 1, 1, "--from jacamar [-o FILE] TOML",
+	    "turn Jacamar CI's [auth.seccomp] into a policy", run_import },
 };
 
 static void print_help(FILE *to)
@@ -283,7 +340,10 @@ static void print_help(FILE *to)
 		    commands[i].what);
 	fprintf(to,
 	    "\n  -c FILE    this policy instead of " PATH_CONF " and its drop-ins\n"
-	    "  -o IMAGE   write the compiled policy there; - is standard output\n"
+	    "  -s STAGE   this stage only\n"
+	    "  --junit FILE  write a report for a CI service there, too\n"
+	    "  -o FILE    write the compiled policy (import: the text) there; - is standard "
+	    "output\n"
 	    "  -v         say which files were read\n"
 	    "  -h, -V     print this, or the version\n\n"
 	    "Exit status: 0 good, 1 the answer is no, 2 wrong usage.\n");

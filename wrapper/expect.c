@@ -1,6 +1,5 @@
 #include "expect.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "bpf.h"
 #include "calls.h"
 #include "consts.h"
+#include "explain.h"
 #include "image.h"
 #include "junit.h"
 #include "mem.h"
@@ -60,28 +60,15 @@ static void take_fence(struct fence *f, const void *image, uint32_t stage)
 {
 	const struct image_header *h = image_header(image);
 	const struct image_program *p;
-	const struct sock_filter *code;
 
 	f->count = 0;
 	if (image_stage(h, stage)->exact == IMAGE_NONE)
 		return;
 	p = image_program(h, image_stage(h, stage)->exact);
-	code = image_code(h, p);
-	if (code == NULL)
-		die("the image that was made just now is damaged");
 	f->count = p->count;
-	memcpy(f->code, code, f->count * sizeof *code);
+	memcpy(f->code, (const struct sock_filter *)image_part(h, IMAGE_CODE) + p->first,
+	    f->count * sizeof *f->code);
 	fence_fill(f->code, f->count);
-}
-
-static uint32_t ask(const struct fence *f, const struct call *call, const uint64_t args[ARGUMENTS])
-{
-	struct seccomp_data d = { .nr = call->nr[abi_native()],
-		.arch = abi_audit_arch(abi_native()) };
-
-	for (unsigned i = 0; i < ARGUMENTS; i++)
-		d.args[i] = fill(args[i]);
-	return f->count > 0 ? bpf_run(f->code, f->count, &d).action : SECCOMP_RET_ALLOW;
 }
 
 /* Only an errno's data is part of an answer. */
@@ -129,30 +116,18 @@ static const struct clause *deciding(const struct clause *list, const uint64_t g
 	}
 }
 
-/* ", by FILE:LINE" */
-static const char *by(struct arena *a, const struct rule *r)
+/* Where there is no filter, in strict mode or without any fence, the policy's word is all there is.
+ */
+static uint32_t ask(const struct fence *f, const struct call *call, const struct clause *list,
+    const uint64_t args[ARGUMENTS])
 {
-	return r == NULL ? ", which no rule says"
-			 : arena_format(a, ", by %s:%d", r->origin.file, r->origin.line);
-}
+	struct seccomp_data d = { .nr = call->nr[abi_native()],
+		.arch = abi_audit_arch(abi_native()) };
 
-/* "arg 1 == 0x5412 and (arg 2 & 0x3) != 0" */
-static const char *conditions_text(struct arena *a, const struct clause *c)
-{
-	static const char *const ops[] = { "==", "!=", "<", "<=", ">", ">=" };
-	const char *text = "";
-
-	for (size_t i = 0; i < c->condition_count; i++) {
-		const struct condition *k = &c->conditions[i];
-		bool masked = k->mask != UINT32_MAX && k->mask != UINT64_MAX;
-		const char *arg = masked
-		    ? arena_format(a, "(arg %u & 0x%" PRIx64 ")", k->arg, k->mask)
-		    : arena_format(a, "arg %u", k->arg);
-
-		text = arena_format(a, "%s%s%s %s 0x%" PRIx64, text, i > 0 ? " and " : "", arg,
-		    ops[k->op], k->value);
-	}
-	return text;
+	for (unsigned i = 0; i < ARGUMENTS; i++)
+		d.args[i] = fill(args[i]);
+	return f->count > 0 ? bpf_run(f->code, f->count, &d).action
+			    : deciding(list, args)->decision.action;
 }
 
 static bool same_condition(const struct condition *a, const struct condition *b)
@@ -188,8 +163,7 @@ static bool never_decides(const struct clause *list, size_t at)
 			size_t k = 0;
 
 			while (k < c->condition_count &&
-			    !same_condition(
-				&list[earlier].conditions[asked], &c->conditions[k]))
+			    !same_condition(&list[earlier].conditions[asked], &c->conditions[k]))
 				k++;
 			if (k == c->condition_count)
 				break;
@@ -210,8 +184,8 @@ static void arguments_for(const struct clause *c, uint64_t args[ARGUMENTS])
 
 /* Without arguments the expectation is about all of them: every clause must say the same, and so
  * must the filter where it is asked in the middle of each. NULL: it does. */
-static const char *every_call(struct test *t, const struct stage *s, const struct expectation *x,
-    const struct clause *list, size_t count)
+static const char *every_call(
+    struct test *t, const struct expectation *x, const struct clause *list, size_t count)
 {
 	uint64_t args[ARGUMENTS];
 
@@ -223,30 +197,30 @@ static const char *every_call(struct test *t, const struct stage *s, const struc
 			continue;
 		if (same_answer(answer, x->action)) {
 			arguments_for(c, args);
-			answer = ask(&t->fence, x->call, args);
+			answer = ask(&t->fence, x->call, list, args);
 			by_clause = deciding(list, args);
 		}
 		if (same_answer(answer, x->action))
 			continue;
-		return arena_format(t->arena, "the filter of stage %s says %s%s%s%s", s->own.name,
+		return arena_format(t->arena, "it gives %s%s%s, by %s",
 		    action_text(t->arena, answer),
 		    by_clause->condition_count > 0 ? " where "
 			: count > 1                ? " otherwise"
 						   : "",
-		    conditions_text(t->arena, by_clause), by(t->arena, by_clause->decision.rule));
+		    explain_conditions(t->arena, by_clause->conditions, by_clause->condition_count),
+		    explain_origin(t->arena, by_clause->decision.rule));
 	}
 	return NULL;
 }
 
-static const char *one_call(struct test *t, const struct stage *s, const struct expectation *x,
-    const struct clause *list)
+static const char *one_call(struct test *t, const struct expectation *x, const struct clause *list)
 {
-	uint32_t answer = ask(&t->fence, x->call, x->args);
+	uint32_t answer = ask(&t->fence, x->call, list, x->args);
 
 	if (same_answer(answer, x->action))
 		return NULL;
-	return arena_format(t->arena, "the filter of stage %s says %s%s", s->own.name,
-	    action_text(t->arena, answer), by(t->arena, deciding(list, x->args)->decision.rule));
+	return arena_format(t->arena, "it gives %s, by %s", action_text(t->arena, answer),
+	    explain_origin(t->arena, deciding(list, x->args)->decision.rule));
 }
 
 static void try_call(
@@ -256,15 +230,14 @@ static void try_call(
 	struct clause *list;
 	size_t count;
 
-	r->name = arena_format(
-	    t->arena, "%s gives %s", x->what, action_text(t->arena, x->action));
+	r->name = arena_format(t->arena, "%s gives %s", x->what, action_text(t->arena, x->action));
 	if (x->call->nr[abi_native()] < 0) {
 		r->verdict = SKIPPED;
 		r->why = arena_format(
 		    t->arena, "no %s on %s", x->call->name, abi_name(abi_native()));
 	} else {
 		count = list_of(t->e, s, x->call, a, &list);
-		r->why = x->every ? every_call(t, s, x, list, count) : one_call(t, s, x, list);
+		r->why = x->every ? every_call(t, x, list, count) : one_call(t, x, list);
 		r->verdict = r->why == NULL ? PASSED : FAILED;
 	}
 	arena_free(a);
@@ -291,15 +264,19 @@ static void strip_newlines(struct trial *t)
 
 static const char *with_output(struct arena *a, const char *why, const struct trial *t)
 {
-	size_t size = t->size < DETAIL_MAX ? t->size : DETAIL_MAX, at = 0, lines = 0;
+	size_t size = t->size < DETAIL_MAX ? t->size : DETAIL_MAX, lines = 0;
 	const char *text = plain_text(a, t->output, size);
 
 	if (t->size == 0)
 		return arena_format(a, "%s\nit printed nothing", why);
-	while (text[at] != '\0' && lines < DETAIL_LINES_MAX)
-		lines += text[at++] == '\n';
-	return arena_format(a, "%s\nit printed%s:\n%.*s", why,
-	    t->cut || t->size > size || text[at] != '\0' ? ", to begin with" : "", (int)at, text);
+	why = arena_format(a, "%s\nit printed:", why);
+	for (; *text != '\0' && lines < DETAIL_LINES_MAX; lines++) {
+		size_t length = strcspn(text, "\n");
+
+		why = arena_format(a, "%s\n  | %.*s", why, (int)length, text);
+		text += length + (text[length] == '\n');
+	}
+	return *text != '\0' || t->size > size ? arena_format(a, "%s\n  | ...", why) : why;
 }
 
 /* NULL: all is as expected. */
@@ -308,7 +285,8 @@ static const char *fault_of(struct arena *a, const struct expectation *x, const 
 	static const char ours[] = "stagefence: ";
 
 	if (t->late)
-		return arena_format(a, "it was still running after %u s, and was killed", x->timeout);
+		return arena_format(
+		    a, "it was still running after %u s, and was killed", x->timeout);
 	/* else an expected 125 would be met by a fence that never stood */
 	if (t->status == TRIAL_FAILURE && strncmp(t->output, ours, sizeof ours - 1) == 0)
 		return "stagefence itself failed, and the command did not run";
@@ -326,12 +304,11 @@ static bool try_command(
 {
 	const char *why;
 
-	r->name = arena_format(t->arena, "run \"%s\" ends with %s", plain_line(t->arena, x->run),
+	r->name = arena_format(t->arena, "run \"%s\" ends with %s", plain_line(t->arena, x->what),
 	    status_text(t->arena, x->status));
-	if (t->place.folder[0] == '\0' &&
-	    !trial_open(&t->place, t->e->wrapper, t->e->image, t->e->image_size))
+	if (!t->place.open && !trial_open(&t->place, t->e->wrapper, t->e->image, t->e->image_size))
 		return false;
-	if (!trial_run(&t->place, s->own.name, x->run, x->timeout, &t->trial))
+	if (!trial_run(&t->place, s->own.name, x->what, x->timeout, &t->trial))
 		return false;
 	strip_newlines(&t->trial);
 	why = fault_of(t->arena, x, &t->trial);
@@ -374,13 +351,12 @@ static bool try(struct test *t, const struct stage *s, const struct expectation 
 	struct result *r = &t->results[t->count];
 	double start = now();
 
-	*r = (struct result){
-		.suite = s->own.name, .file = x->origin.file, .line = x->origin.line
-	};
+	*r =
+	    (struct result){ .suite = s->own.name, .file = x->origin.file, .line = x->origin.line };
 	if (x->call != NULL)
 		try_call(t, s, x, r);
 	else if (!try_command(t, s, x, r)) {
-		printf("Bail out! run \"%s\" could not be tried\n", plain_line(t->arena, x->run));
+		printf("Bail out! run \"%s\" could not be tried\n", plain_line(t->arena, x->what));
 		return false;
 	}
 	r->seconds = now() - start;
@@ -438,9 +414,10 @@ bool expect_test(const struct expect *e, struct arena *a)
 	else {
 		printf("1..0 # SKIP no expectations\n");
 		say_notes(true);
-		say_note(e->file, 0, "nothing is expected%s%s: write expect lists, see "
-		    "stagefence.conf(5)", e->stage != NULL ? " of stage " : "",
-		    e->stage != NULL ? e->stage : "");
+		say_note(e->file, 0,
+		    "nothing is expected%s%s: write expect lists, see "
+		    "stagefence.conf(5)",
+		    e->stage != NULL ? " of stage " : "", e->stage != NULL ? e->stage : "");
 	}
 	t->results = arena_array(a, t->total, sizeof *t->results);
 	good = try_stages(t) && t->failures == 0;

@@ -29,8 +29,7 @@ static bool is_masked(const struct condition *c)
 	return c->mask != UINT32_MAX && c->mask != ~(uint64_t)0;
 }
 
-/* "arg 1 == TIOCSTI and arg 2 & O_CREAT != 0" */
-static const char *conditions_text(struct arena *a, const struct condition *c, size_t count)
+const char *explain_conditions(struct arena *a, const struct condition *c, size_t count)
 {
 	const char *text = "";
 
@@ -42,8 +41,7 @@ static const char *conditions_text(struct arena *a, const struct condition *c, s
 	return text;
 }
 
-/* "stagefence.conf:12", and by what it is implied. */
-static const char *origin_text(struct arena *a, const struct rule *r)
+const char *explain_origin(struct arena *a, const struct rule *r)
 {
 	const char *at;
 
@@ -109,8 +107,8 @@ static void add_line(
 
 		if (other->decision.action == clause->decision.action &&
 		    same_conditions(other, clause) &&
-		    strcmp(origin_text(a, other->decision.rule),
-			origin_text(a, clause->decision.rule)) == 0)
+		    strcmp(explain_origin(a, other->decision.rule),
+			explain_origin(a, clause->decision.rule)) == 0)
 			line = &lines->items[i];
 	}
 	if (line == NULL) {
@@ -173,7 +171,7 @@ static void print_line(struct arena *a, const struct line *line, bool last)
 			printf(" mask = \"%s\";", value_text(a, k->mask_text, k->mask));
 		printf(" }%s", i + 1 < c->condition_count ? "," : " );");
 	}
-	printf(" }%s   # %s\n", last ? "" : ",", origin_text(a, c->decision.rule));
+	printf(" }%s   # %s\n", last ? "" : ",", explain_origin(a, c->decision.rule));
 }
 
 /*
@@ -342,7 +340,7 @@ static void print_stage(struct arena *a, const struct stage *s, const struct tex
 	if (t->otherwise.action != SECCOMP_RET_ALLOW) {
 		printf("    ");
 		print_action(a, "default_action", t->otherwise.action);
-		printf("   # %s\n", origin_text(a, t->otherwise.rule));
+		printf("   # %s\n", explain_origin(a, t->otherwise.rule));
 	}
 	print_rules(a, &t->layers[0]);
 	printf("  }");
@@ -399,9 +397,9 @@ static void print_decision(struct arena *a, const struct stage *s, const struct 
 
 	printf("%s%s: %s", call->name, when, action_text(a, d.action));
 	if (r != NULL && r->call != NULL)
-		printf(", by %s\n", origin_text(a, r));
+		printf(", by %s\n", explain_origin(a, r));
 	else if (r != NULL)
-		printf(", the default, by %s\n", origin_text(a, r));
+		printf(", the default, by %s\n", explain_origin(a, r));
 	else if (d.action == (SECCOMP_RET_ERRNO | ENOSYS))
 		printf(", because it is younger than newest_kernel\n");
 	else
@@ -440,7 +438,7 @@ void explain_call(const struct policy *p, const struct stage *s, const struct ca
 		print_decision(a, s, call,
 		    list[i].condition_count > 0
 			? arena_format(a, " where %s",
-			      conditions_text(a, list[i].conditions, list[i].condition_count))
+			      explain_conditions(a, list[i].conditions, list[i].condition_count))
 			: i > 0 ? " otherwise"
 				: "",
 		    list[i].decision);
@@ -456,12 +454,12 @@ static const char *list_text(struct arena *a, const struct clause *list, size_t 
 		text = arena_format(a, "%s%s%s%s%s", text, i > 0 ? "; " : "",
 		    list[i].condition_count > 0
 			? arena_format(a, "%s: ",
-			      conditions_text(a, list[i].conditions, list[i].condition_count))
+			      explain_conditions(a, list[i].conditions, list[i].condition_count))
 			: i > 0 ? "else "
 				: "",
 		    action_text(a, list[i].decision.action),
 		    i + 1 == count && list[i].decision.rule != NULL
-			? arena_format(a, " (%s)", origin_text(a, list[i].decision.rule))
+			? arena_format(a, " (%s)", explain_origin(a, list[i].decision.rule))
 			: "");
 	return text;
 }

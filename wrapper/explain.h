@@ -11,8 +11,16 @@
 
 struct arena;
 struct call;
+struct condition;
 struct policy;
+struct rule;
 struct stage;
+
+/* "arg 1 == TIOCSTI and arg 2 & O_CREAT != 0" */
+const char *explain_conditions(struct arena *a, const struct condition *c, size_t count);
+
+/* "stagefence.conf:12", and by what it is implied; "no rule" for none. */
+const char *explain_origin(struct arena *a, const struct rule *r);
 
 /*
  * The effective policy of every stage, or of only, as policy text, each rule with the file and line

@@ -11,8 +11,8 @@
 #include "plain.h"
 #include "say.h"
 
-/* As it may stand between tags and in quotes. */
-static void put(FILE *to, struct arena *a, const char *text)
+/* As it may stand between tags, or in quotes, where a reader makes spaces of line ends and tabs. */
+static void put(FILE *to, struct arena *a, const char *text, bool quoted)
 {
 	for (const char *p = plain_text(a, text, strlen(text)); *p != '\0'; p++)
 		switch (*p) {
@@ -20,9 +20,8 @@ static void put(FILE *to, struct arena *a, const char *text)
 		case '<': fputs("&lt;", to); break;
 		case '>': fputs("&gt;", to); break;
 		case '"': fputs("&quot;", to); break;
-		/* a reader makes spaces of them in an attribute */
-		case '\n': fputs("&#10;", to); break;
-		case '\t': fputs("&#9;", to); break;
+		case '\n': fputs(quoted ? "&#10;" : "\n", to); break;
+		case '\t': fputs(quoted ? "&#9;" : "\t", to); break;
 		default: putc(*p, to);
 		}
 }
@@ -30,7 +29,7 @@ static void put(FILE *to, struct arena *a, const char *text)
 static void put_attribute(FILE *to, struct arena *a, const char *name, const char *text)
 {
 	fprintf(to, " %s=\"", name);
-	put(to, a, text);
+	put(to, a, text, true);
 	putc('"', to);
 }
 
@@ -64,7 +63,7 @@ static void put_case(FILE *to, struct arena *a, const struct result *r)
 	fprintf(to, ">\n      <%s", tag);
 	put_attribute(to, a, "message", arena_text(a, r->why, strcspn(r->why, "\n")));
 	putc('>', to);
-	put(to, a, r->why);
+	put(to, a, r->why, false);
 	fprintf(to, "</%s>\n    </testcase>\n", tag);
 }
 

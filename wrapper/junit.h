@@ -22,7 +22,6 @@ struct result {
 };
 
 /* To path, all or nothing. False: it has been said why not. */
-bool junit_write(
-    const char *path, const struct result *results, size_t count, struct arena *a);
+bool junit_write(const char *path, const struct result *results, size_t count, struct arena *a);
 
 #endif

@@ -9,9 +9,6 @@
 
 struct arena;
 
-/* How long the UTF-8 sequence at p is (RFC 3629: no overlong forms, no surrogates), or 0. */
-size_t plain_utf8(const unsigned char *p, size_t left);
-
 /* A copy with a ? for each byte that does not belong there; line ends and tabs stay. */
 char *plain_text(struct arena *a, const char *text, size_t size);
 

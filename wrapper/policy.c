@@ -57,6 +57,16 @@ bool condition_holds(const struct condition *c, const uint64_t args[6])
 	abort();
 }
 
+uint64_t condition_witness(const struct condition *c)
+{
+	switch (c->op) {
+	case OP_NE: return c->value ^ (c->mask & -c->mask);
+	case OP_LT: return c->value - 1;
+	case OP_GT: return c->value + 1;
+	default: return c->value;
+	}
+}
+
 struct condition condition_on(enum abi abi, const struct condition *c)
 {
 	struct condition on = *c;
@@ -150,7 +160,7 @@ static const struct rule *rules_of(
 	*count = 0;
 	while (low + *count < level->rule_count && level->rules[low + *count].call == call)
 		++*count;
-	return level->rules + low;
+	return level->rule_count == 0 ? NULL : &level->rules[low];
 }
 
 /* Calls that a program cannot do without whatever it is for: it ends with them, or returns from a
@@ -408,10 +418,14 @@ static void add_both(
 }
 
 /* Each clause of a floor against all that is above it: what it refuses is refused, by the stricter
- * of the two. */
+ * of the two. Where it refuses nothing, nor does a clause further down, all stays as it is. */
 static void list_under_floor(struct list *list, const struct list *floor, const struct list *above)
 {
-	for (size_t f = 0; f < floor->count; f++) {
+	size_t refusals = floor->count;
+
+	while (refusals > 0 && !action_refuses(floor->items[refusals - 1].decision.action))
+		refusals--;
+	for (size_t f = 0; f < refusals; f++) {
 		const struct clause *low = &floor->items[f];
 		bool decides = action_refuses(low->decision.action);
 
@@ -422,15 +436,13 @@ static void list_under_floor(struct list *list, const struct list *floor, const 
 			add(list, low->conditions, low->condition_count, low->decision);
 			continue;
 		}
-		for (size_t s = 0; s < above->count; s++) {
-			struct decision d = above->items[s].decision;
-
-			if (action_refuses(low->decision.action) &&
-			    !action_stricter(d.action, low->decision.action))
-				d = low->decision;
-			add_both(list, low, &above->items[s], d);
-		}
+		for (size_t s = 0; s < above->count; s++)
+			add_both(list, low, &above->items[s],
+			    floored(above->items[s].decision, low->decision));
 	}
+	for (size_t s = 0; refusals < floor->count && s < above->count; s++)
+		add(list, above->items[s].conditions, above->items[s].condition_count,
+		    above->items[s].decision);
 }
 
 size_t policy_list_on(const struct policy *p, const struct stage *s, enum abi abi,

@@ -96,6 +96,25 @@ struct level {
 	struct attributes attributes;
 };
 
+/*
+ * What a stage should come to, written beside it; stagefencectl test tries it, and it changes no
+ * filter. A call and its answer, or a command and how it ends.
+ */
+struct expectation {
+	struct origin origin;
+	const char *what;    /* the call or the command, as it was written */
+	const char *comment; /* or NULL */
+
+	const struct call *call; /* NULL: a command */
+	bool every;              /* whatever the arguments */
+	uint64_t args[6];
+	uint32_t action;
+
+	unsigned status;    /* as a shell's $?: 128 and the number of the signal that ended it */
+	const char *output; /* a shell pattern for all that it prints; or NULL */
+	unsigned timeout;   /* seconds */
+};
+
 struct stage {
 	struct level own;
 	bool is_profile;             /* a base for others; no stage of its own */
@@ -103,6 +122,8 @@ struct stage {
 	size_t level_count;
 	const char **patterns;
 	size_t pattern_count;
+	struct expectation *expectations;
+	size_t expectation_count;
 	const struct stage **floors; /* what its plugins refuse is refused */
 	size_t floor_count;
 	bool disabled;                /* says nothing itself; its floors hold all the same */
@@ -143,6 +164,9 @@ bool action_refuses(uint32_t action); /* anything stricter than log */
 const char *action_text(struct arena *a, uint32_t action);
 
 bool condition_holds(const struct condition *c, const uint64_t args[6]);
+
+/* A value for its argument that fulfils the condition, as far as it can be fulfilled. */
+uint64_t condition_witness(const struct condition *c);
 
 /*
  * Makes a condition as it was written, where an int may be negative in 64 bits, one on what the

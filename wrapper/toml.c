@@ -182,7 +182,7 @@ static const char *read_string(struct reader *r, bool may_have_lines)
 				return NULL;
 			continue;
 		}
-		while (r->at[quotes] == quote && quotes < (lines ? 5 : 1))
+		while (quotes < (lines ? 5 : 1) && r->at[quotes] == quote)
 			quotes++;
 		r->at += quotes;
 		if (quotes == (lines ? 3 : 1))
@@ -333,7 +333,10 @@ static struct toml_value *append(struct toml_value *to, struct toml_value *v)
 /* Every key and header, since each is looked for among the keys of its table. */
 static bool count(struct reader *r)
 {
-	return ++r->key_count <= TOML_KEYS_MAX || mistake(r, "too many keys");
+	if (++r->key_count <= TOML_KEYS_MAX)
+		return true;
+	say_at(r->file, r->line, "more than %d keys", TOML_KEYS_MAX);
+	return false;
 }
 
 /* NULL: the key is there already, or there are too many. */

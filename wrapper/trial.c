@@ -22,12 +22,13 @@
 
 enum { PIDS_SIZE = 4096, DEPTH_MAX = 200, NAP_MAX = 20, ROUNDS_MAX = 500 };
 
-static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
 enum { END_COUNT = sizeof ends / sizeof ends[0] };
 
 static volatile sig_atomic_t ended_by;
 static struct sigaction saved[END_COUNT];
 static char earlier[PIDS_SIZE]; /* children that are none of ours */
+static bool orphans_known;      /* all of these */
 
 static void note_end(int signal_number)
 {
@@ -44,33 +45,39 @@ static double now(void)
 
 /* ---- processes ---- */
 
-/* " 12 34 ": whoever would be ours to wait for. "" where the kernel does not tell. */
-static void read_children(char text[PIDS_SIZE])
+/* " 12 34 ": our children. False: there are more, or the kernel does not tell. */
+static bool read_children(char text[PIDS_SIZE])
 {
 	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text + 1, PIDS_SIZE - 2);
+	ssize_t n = fd < 0 ? -1 : read(fd, text + 1, PIDS_SIZE - 2), end = n > 0 ? n : 0;
 
 	text[0] = ' ';
-	text[n > 0 ? n + 1 : 0] = '\0';
+	while (end > 0 && text[end] != ' ')
+		end--;
+	text[end + 1] = '\0';
 	if (fd >= 0)
 		close(fd);
+	return n >= 0 && n < PIDS_SIZE - 2;
 }
 
-/* What left the command's process group, or is still to be waited for. */
+/* What left the command's process group, and is our child now. */
 static void end_orphans(void)
 {
 	static const struct timespec tick = { 0, 1000000 };
 	char text[PIDS_SIZE], word[16];
 
-	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+	for (unsigned round = 0; orphans_known && round < ROUNDS_MAX; round++) {
 		bool found = false;
 
 		read_children(text);
-		for (const char *p = text + (text[0] != '\0'); *p != '\0'; p += strcspn(p, " ") + 1) {
+		for (const char *p = text + 1; *p != '\0'; p += strcspn(p, " ") + 1) {
 			int pid = atoi(p);
+			siginfo_t info;
 
 			snprintf(word, sizeof word, " %d ", pid);
-			if (pid <= 0 || strstr(earlier, word) != NULL)
+			/* /proc may be another namespace's, where numbers are other processes' */
+			if (pid <= 0 || strstr(earlier, word) != NULL ||
+			    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
 				continue;
 			found = true;
 			kill(pid, SIGKILL);
@@ -82,25 +89,29 @@ static void end_orphans(void)
 	}
 }
 
+static char *variable(const char *name, const char *value)
+{
+	char *text = NULL;
+
+	if (asprintf(&text, "%s=%s", name, value) < 0)
+		_exit(TRIAL_FAILURE);
+	return text;
+}
+
 /* The other end of fork. Neither the caller's environment nor its terminal get in. */
 static _Noreturn void begin(
     const struct trial_place *place, const char *stage, const char *command, int out)
 {
-	const char *const argv[] = { "stagefence", "-c", place->image, "-s", stage, "--",
-		"/bin/sh", "-c", command, NULL };
+	const char *const argv[] = { "stagefence", "-c", place->image, "-s", stage, "--", "/bin/sh",
+		"-c", command, NULL };
 	const char *path = getenv("PATH");
-	char variable[4][PATH_MAX + 16];
-	char *const env[] = { variable[0], variable[1], variable[2], variable[3],
-		(char *)(uintptr_t) "LC_ALL=C", NULL };
+	char *const env[] = { variable("PATH", path != NULL ? path : "/usr/bin:/bin"),
+		variable("HOME", place->work), variable("TMPDIR", place->work),
+		variable("PWD", place->work), variable("LC_ALL", "C"), NULL };
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct rlimit limit;
 	sigset_t none;
 
-	snprintf(variable[0], sizeof variable[0], "PATH=%s",
-	    path != NULL && strlen(path) < PATH_MAX ? path : "/usr/bin:/bin");
-	snprintf(variable[1], sizeof variable[1], "HOME=%s", place->work);
-	snprintf(variable[2], sizeof variable[2], "TMPDIR=%s", place->work);
-	snprintf(variable[3], sizeof variable[3], "PWD=%s", place->work);
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (int i = 1; i <= SIGRTMAX; i++)
@@ -133,8 +144,6 @@ static bool drain(int fd, struct trial *t, bool *open)
 	*open = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 	if (n > 0 && room > 0)
 		t->size += (size_t)n;
-	else if (n > 0)
-		t->cut = true;
 	return n > 0;
 }
 
@@ -164,7 +173,6 @@ static void watch(pid_t pid, int fd, unsigned seconds, struct trial *t)
 	}
 	kill(-pid, SIGKILL);
 	kill(pid, SIGKILL);
-	t->seconds = now() - start;
 }
 
 static void clean_output(struct trial *t)
@@ -180,7 +188,8 @@ static void clean_output(struct trial *t)
 
 /* ---- files ---- */
 
-/* Folders that a command left without permissions are given some; a symbolic link is only removed. */
+/* Folders that a command left without permissions are given some; a symbolic link is only removed.
+ */
 static bool remove_tree(int at, const char *name, unsigned depth)
 {
 	int fd;
@@ -229,8 +238,11 @@ static bool make_folder(struct trial_place *place)
 	if (n < 0 || (size_t)n >= sizeof name)
 		errno = ENAMETOOLONG;
 	/* resolved: the wrapper judges each folder on the way */
-	else if (mkdtemp(name) != NULL && realpath(name, place->folder) != NULL)
+	else if (mkdtemp(name) != NULL && realpath(name, place->folder) != NULL) {
+		snprintf(place->image, sizeof place->image, "%s/policy.sfi", place->folder);
+		snprintf(place->work, sizeof place->work, "%s/work", place->folder);
 		return true;
+	}
 	say("%s: %s", name, strerror(errno));
 	place->folder[0] = '\0';
 	return false;
@@ -241,19 +253,16 @@ bool trial_open(struct trial_place *place, const char *wrapper, const void *imag
 	struct sigaction action = { .sa_handler = note_end };
 
 	place->wrapper = wrapper;
-	if (!make_folder(place))
-		return false;
-	snprintf(place->image, sizeof place->image, "%s/policy.sfi", place->folder);
-	snprintf(place->work, sizeof place->work, "%s/work", place->folder);
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the exit statuses away */
+	orphans_known = read_children(earlier);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	read_children(earlier);
 	for (size_t i = 0; i < END_COUNT; i++) {
 		sigaction(ends[i], NULL, &saved[i]);
 		if (saved[i].sa_handler != SIG_IGN) /* nohup(1) */
 			sigaction(ends[i], &action, NULL);
 	}
-	if (image_write(place->image, image, size))
+	place->open = true;
+	if (make_folder(place) && image_write(place->image, image, size))
 		return true;
 	trial_close(place);
 	return false;
@@ -266,7 +275,7 @@ bool trial_run(const struct trial_place *place, const char *stage, const char *c
 	bool open = true;
 	pid_t pid;
 
-	t->late = t->cut = false;
+	t->late = false;
 	t->size = 0;
 	if (mkdir(place->work, 0700) != 0) {
 		say("%s: %s", place->work, strerror(errno));
@@ -300,10 +309,11 @@ bool trial_run(const struct trial_place *place, const char *stage, const char *c
 
 void trial_close(struct trial_place *place)
 {
-	if (place->folder[0] == '\0')
+	if (!place->open)
 		return;
-	remove_folder(place->folder);
-	place->folder[0] = '\0';
+	if (place->folder[0] != '\0')
+		remove_folder(place->folder);
+	place->open = false;
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	for (size_t i = 0; i < END_COUNT; i++)
 		sigaction(ends[i], &saved[i], NULL);

@@ -12,18 +12,18 @@ enum { TRIAL_OUTPUT_MAX = 64 << 10, TRIAL_FAILURE = 125, TRIAL_SIGNALLED = 128 }
 
 /* Where trials happen. */
 struct trial_place {
+	bool open;
 	const char *wrapper;
-	char folder[4096]; /* nobody else's; "": not open */
+	char folder[4096]; /* nobody else's */
 	char image[4096 + 16], work[4096 + 16];
 };
 
 struct trial {
 	bool late;       /* its time was up, and it was killed */
 	unsigned status; /* as a shell's $?: 128 and the number of the signal that ended it */
-	double seconds;
-	bool cut; /* there was more output */
 	size_t size;
-	char output[TRIAL_OUTPUT_MAX + 1]; /* both streams, without NULs and with one at its end */
+	/* the first of both streams, without NULs, with one at its end */
+	char output[TRIAL_OUTPUT_MAX + 1];
 };
 
 /* False: it has been said why not. Until trial_close() this process is the parent of all orphans

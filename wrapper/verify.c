@@ -131,17 +131,6 @@ static void add_boundaries(struct check *c, struct values *v, const struct condi
 		add(c, v, k->value ^ (uint64_t)1 << bit);
 }
 
-/* An argument that fulfils the condition, as far as it can be fulfilled. */
-static uint64_t fulfil(const struct condition *k)
-{
-	switch (k->op) {
-	case OP_NE: return k->value ^ (k->mask & -k->mask);
-	case OP_LT: return k->value - 1;
-	case OP_GT: return k->value + 1;
-	default: return k->value;
-	}
-}
-
 /* Around each clause one argument at a time, all others fulfilling it; then mixtures, of a fixed
  * sequence. */
 static void judge_conditions(
@@ -156,7 +145,8 @@ static void judge_conditions(
 	for (size_t i = 0; i < count; i++) {
 		memset(d->args, 0, sizeof d->args);
 		for (size_t k = 0; k < list[i].condition_count; k++)
-			d->args[list[i].conditions[k].arg] = fulfil(&list[i].conditions[k]);
+			d->args[list[i].conditions[k].arg] =
+				condition_witness(&list[i].conditions[k]);
 		for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
 			uint64_t saved = d->args[arg];
 
