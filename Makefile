@@ -4,6 +4,7 @@ prefix        ?= /usr/local
 bindir        ?= $(prefix)/bin
 sbindir       ?= $(prefix)/sbin
 libdir        ?= $(prefix)/lib
+includedir    ?= $(prefix)/include
 datadir       ?= $(prefix)/share
 mandir        ?= $(datadir)/man
 # the policy is the machine's, wherever the programs live
@@ -27,7 +28,8 @@ base    := -std=c11 -D_GNU_SOURCE -MMD -MP $(warn) $(paths)
 
 libs        := libseccomp libconfig
 libs_cflags  = $(shell $(PKG_CONFIG) --cflags $(libs))
-libs_ldlibs  = $(shell $(PKG_CONFIG) --libs $(libs))
+# dlopen(3) is in a library of its own before glibc 2.34
+libs_ldlibs  = $(shell $(PKG_CONFIG) --libs $(libs)) -ldl
 
 # stagefencectl: an ordinary program
 ctl_cflags   = $(base) $(hard) -fPIE $(libs_cflags) $(CPPFLAGS) $(CFLAGS)
@@ -42,7 +44,7 @@ free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,nore
 wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
 shim_cflags  = $(base) $(free) -Os $(call cc-has,-Oz) -fPIC $(CPPFLAGS)
 
-ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o compile.o verify.o filter.o loader.o conf.o scan.o image.o bpf.o \
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o mem.o say.o)
 
 .PHONY: all demo test test-jobs test-programs lint fuzz bench install uninstall clean FORCE
@@ -114,7 +116,10 @@ MUSL_CC      ?= musl-gcc
 # a loader of the test's own, where an ordinary user plays root and real root's files have no owner that he knows
 local_ld     := -Wl,--dynamic-linker=/usr/local/lib
 
-test-programs: $(addprefix $(BUILD)/tests/,$(test_names))
+test_plugins := mkdir conditions default loosen bad no-version other-version no-function undefined constructor
+
+test-programs: $(addprefix $(BUILD)/tests/,$(test_names)) \
+    $(addprefix $(BUILD)/tests/plugins/,$(addsuffix .so,$(test_plugins)))
 
 $(BUILD)/tests:
 	@mkdir -p $@
@@ -188,6 +193,11 @@ $(BUILD)/fuzz/random: tests/fuzz/random.c $(ctl_parts)
 	@mkdir -p $(@D)
 	$(CC) $(test_cflags) -O2 -o $@ $^ $(libs_ldlibs) $(LDFLAGS)
 
+# as a site builds its own: no flag of ours
+$(BUILD)/tests/plugins/%.so: tests/plugins/%.c wrapper/stagefence-plugin.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(warn) -Iwrapper $(CPPFLAGS) $(CFLAGS) -shared -fPIC -o $@ $< $(LDFLAGS)
+
 # ---- benchmarks: ratios in one run, no verdicts ----
 
 bench: all $(addprefix $(BUILD)/bench/,launch call allow)
@@ -214,7 +224,7 @@ lint:
 	    --suppress=missingIncludeSystem $(paths) preload wrapper
 	clang-tidy --quiet --warnings-as-errors='*' $(ctl_sources) -- -std=c11 -D_GNU_SOURCE $(paths) $(libs_cflags)
 	shellcheck --severity=warning --exclude=SC2154,SC2030,SC2031 $(shell_files)
-	mandoc -Tlint -W warning wrapper/*.[158]
+	mandoc -Tlint -W warning wrapper/*.[1358]
 
 # INSTALL_ONLY: what is built, as it is
 install: $(if $(INSTALL_ONLY),,all)
@@ -224,19 +234,23 @@ install: $(if $(INSTALL_ONLY),,all)
 	$(INSTALL) -m 755 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
 	$(INSTALL) -m 755 $(BUILD)/libstagefence.so $(DESTDIR)$(libdir)/stagefence/libstagefence.so
 	$(INSTALL) -m 644 conf/groups.conf $(DESTDIR)$(datadir)/stagefence/groups.conf
-	$(INSTALL) -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8
+	$(INSTALL) -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(mandir)/man3
 	$(INSTALL) -m 644 wrapper/stagefence.1 $(DESTDIR)$(mandir)/man1/stagefence.1
 	$(INSTALL) -m 644 wrapper/stagefence.conf.5 $(DESTDIR)$(mandir)/man5/stagefence.conf.5
 	$(INSTALL) -m 644 wrapper/stagefencectl.8 $(DESTDIR)$(mandir)/man8/stagefencectl.8
+	$(INSTALL) -m 644 wrapper/stagefence-plugin.3 $(DESTDIR)$(mandir)/man3/stagefence-plugin.3
+	$(INSTALL) -d $(DESTDIR)$(includedir)
+	$(INSTALL) -m 644 wrapper/stagefence-plugin.h $(DESTDIR)$(includedir)/stagefence-plugin.h
 	test -e $(DESTDIR)$(sysconfdir)/stagefence/stagefence.conf || \
 	    $(INSTALL) -m 644 conf/stagefence.conf $(DESTDIR)$(sysconfdir)/stagefence/stagefence.conf
 
 # the policy stays: it is the administrator's
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/stagefence $(DESTDIR)$(sbindir)/stagefencectl $(DESTDIR)$(cachedir)/stagefence/policy.sfi
+	rm -f $(DESTDIR)$(bindir)/stagefence $(DESTDIR)$(sbindir)/stagefencectl $(DESTDIR)$(cachedir)/stagefence/policy.sfi \
+	    $(DESTDIR)$(includedir)/stagefence-plugin.h
 	rm -rf $(DESTDIR)$(libdir)/stagefence $(DESTDIR)$(datadir)/stagefence
 	rm -f $(DESTDIR)$(mandir)/man1/stagefence.1 $(DESTDIR)$(mandir)/man5/stagefence.conf.5 \
-	    $(DESTDIR)$(mandir)/man8/stagefencectl.8
+	    $(DESTDIR)$(mandir)/man8/stagefencectl.8 $(DESTDIR)$(mandir)/man3/stagefence-plugin.3
 	-rmdir $(DESTDIR)$(cachedir)/stagefence
 
 -include $(wildcard $(BUILD)/wrapper/*.d $(BUILD)/preload/*.d)

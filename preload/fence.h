@@ -101,6 +101,24 @@ static inline void fence_cookie(
 		program[fence_cookie_slot(i)].k = cookie[i];
 }
 
+/*
+ * A policy may compare with the user and group id of who raises the fence ("$uid"). The image has
+ * these numbers in their place, and the prologue, which has none, is left alone.
+ */
+enum { FENCE_PLACE_UID = 0x5e71d001, FENCE_PLACE_GID = 0x5e71d002 };
+
+static inline void fence_fill(struct sock_filter *code, size_t count)
+{
+	for (size_t i = FENCE_ATTEST_COUNT; i < count; i++) {
+		if (code[i].code != (BPF_JMP | BPF_JEQ | BPF_K))
+			continue;
+		if (code[i].k == FENCE_PLACE_UID)
+			code[i].k = (uint32_t)raw_call3(__NR_getuid, 0, 0, 0);
+		else if (code[i].k == FENCE_PLACE_GID)
+			code[i].k = (uint32_t)raw_call3(__NR_getgid, 0, 0, 0);
+	}
+}
+
 /* Is the program of this digest in force for the calling thread? */
 static inline bool fence_ask(const uint32_t digest[8])
 {

@@ -65,7 +65,8 @@ struct image_header {
 
 enum {
 	STAGE_NO_NEW_PRIVS = 1,
-	STAGE_FOREIGN = 2 /* the policy admits other architectures: do not warn of them */
+	STAGE_FOREIGN = 2, /* the policy admits other architectures: do not warn of them */
+	STAGE_STRICT = 4   /* SECCOMP_MODE_STRICT, which the shim enters; no programs */
 };
 
 struct image_stage {
@@ -76,7 +77,8 @@ struct image_stage {
 	 * program). outer: widened by what the dynamic loader needs; IMAGE_NONE where exact allows
 	 * all of that. All IMAGE_NONE: the stage has no fence.
 	 */
-	uint32_t exact, exec, outer, zero;
+	uint32_t exact, exec, outer;
+	uint32_t shim_flags; /* of seccomp(2), beside the program's */
 };
 
 struct image_pattern {
@@ -133,6 +135,11 @@ static inline const char *image_string(const struct image_header *h, uint32_t at
 static inline const struct image_stage *image_stage(const struct image_header *h, uint32_t i)
 {
 	return (const struct image_stage *)image_part(h, IMAGE_STAGES) + i;
+}
+
+static inline bool image_fenced(const struct image_stage *s)
+{
+	return s->exact != IMAGE_NONE || (s->flags & STAGE_STRICT) != 0;
 }
 
 static inline const struct image_program *image_program(const struct image_header *h, uint32_t i)

@@ -40,20 +40,31 @@ static _Noreturn void die(const char *line, size_t size)
  * Between seccomp(2) and main there is no system call but the question whether the fence is up, so
  * the image and its descriptor go first; the instructions wait on the stack.
  */
-static bool raise(const struct image_header *h, const struct image_program *from, int fd)
+static bool raise(const struct image_header *h, const struct image_stage *s, int fd)
 {
 	struct sock_filter code[IMAGE_CODE_MAX];
 	struct image_program program;
-	const struct sock_filter *sound = image_code(h, from);
+	uint32_t flags = s->shim_flags;
+	bool strict = s->flags & STAGE_STRICT;
 
-	if (sound == NULL)
-		return false;
-	raw_copy(&program, from, sizeof program);
-	raw_copy(code, sound, program.count * sizeof *code);
+	if (!strict) {
+		const struct image_program *from = image_program(h, s->exact);
+		const struct sock_filter *sound = image_code(h, from);
+
+		if (sound == NULL)
+			return false;
+		raw_copy(&program, from, sizeof program);
+		raw_copy(code, sound, program.count * sizeof *code);
+		fence_fill(code, program.count);
+	}
 	raw_call3(__NR_munmap, (long)h, h->size, 0);
 	raw_close(fd);
+	/* in strict mode the question whether it is in force would be the last: prctl(2) is not
+	 * allowed */
+	if (strict)
+		return raw_prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0) == 0;
 	/* a library before us may have started threads: they are fenced with us, or nothing runs */
-	return fence_raise(code, &program, SECCOMP_FILTER_FLAG_TSYNC) == NULL;
+	return fence_raise(code, &program, flags) == NULL;
 }
 
 static uint32_t number(const char **text)
@@ -86,7 +97,7 @@ static void take_over(const char *handover, char **env)
 		uint32_t picked = image_pick(h, env, &name);
 
 		if (picked == IMAGE_NONE ||
-		    (picked != IMAGE_PASS && image_stage(h, picked)->exact != IMAGE_NONE))
+		    (picked != IMAGE_PASS && image_fenced(image_stage(h, picked))))
 			DIE(NOT_HANDED_OVER);
 		raw_call3(__NR_munmap, (long)h, h->size, 0);
 		raw_close(fd);
@@ -98,10 +109,11 @@ static void take_over(const char *handover, char **env)
 	uint32_t i = number(&handover);
 	const struct image_stage *s = image_stage(h, i);
 
-	if (i >= h->part[IMAGE_STAGES].count || s->outer == IMAGE_NONE ||
-	    !fence_ask(image_program(h, s->outer)->digest))
+	if (i >= h->part[IMAGE_STAGES].count ||
+	    (!(s->flags & STAGE_STRICT) &&
+		(s->outer == IMAGE_NONE || !fence_ask(image_program(h, s->outer)->digest))))
 		DIE(NOT_HANDED_OVER);
-	if (!raise(h, image_program(h, s->exact), fd))
+	if (!raise(h, s, fd))
 		DIE("the inner fence cannot be raised");
 	environment_leave(env, true);
 }
@@ -158,13 +170,13 @@ static void raise_stage(char **env)
 
 	const struct image_stage *s = image_stage(h, i);
 
-	if (s->exact == IMAGE_NONE)
+	if (!image_fenced(s))
 		goto pass;
-	if (fence_ask(image_program(h, s->exact)->digest))
+	if (!(s->flags & STAGE_STRICT) && fence_ask(image_program(h, s->exact)->digest))
 		raw_call3(__NR_munmap, (long)h, h->size, 0);
 	else if (((s->flags & STAGE_NO_NEW_PRIVS) &&
 		     raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ||
-	    !raise(h, image_program(h, s->exact), -1))
+	    !raise(h, s, -1))
 		run_wrapper(env);
 	environment_leave(env, true);
 	return;

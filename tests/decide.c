@@ -42,7 +42,7 @@ static void differs(const struct table *t, const char *who, const char *have, co
 	wrong++;
 }
 
-static const char *action_text(struct arena *a, uint32_t action)
+static const char *answer_text(struct arena *a, uint32_t action)
 {
 	unsigned data = action & SECCOMP_RET_DATA;
 
@@ -140,7 +140,7 @@ static void judge_program(const struct table *t, uint32_t program, const char *w
 {
 	const struct image_program *p = image_program(t->image, program);
 	const struct sock_filter *code = image_code(t->image, p);
-	const char *have = code == NULL ? "(a wrong sum)" : action_text(t->arena, bpf_run(code, p->count, d).action);
+	const char *have = code == NULL ? "(a wrong sum)" : answer_text(t->arena, bpf_run(code, p->count, d).action);
 
 	judgments++;
 	if (strcmp(have, want) != 0)
@@ -159,7 +159,7 @@ static const struct image_rule *image_rule_of(const struct table *t, uint32_t st
 
 		for (uint32_t k = 0; holds && k < r->condition_count; k++) {
 			const struct image_condition *c = &all[r->condition_first + k];
-			const struct condition same = { c->arg, c->op, c->mask, c->value };
+			const struct condition same = { .arg = c->arg, .op = c->op, .mask = c->mask, .value = c->value };
 
 			holds = condition_holds(&same, (const uint64_t *)d->args);
 		}
@@ -173,7 +173,7 @@ static void judge_rules(
     const struct table *t, uint32_t stage, const struct seccomp_data *d, const char *want, const char *place)
 {
 	const struct image_rule *r = image_rule_of(t, stage, d);
-	const char *have = r == NULL ? "nothing" : action_text(t->arena, r->action);
+	const char *have = r == NULL ? "nothing" : answer_text(t->arena, r->action);
 	const char *at = r == NULL ? "nowhere"
 				   : place_text(t->arena, (const char *)image_part(t->image, IMAGE_NOTES) + r->file, r->line);
 
@@ -213,7 +213,7 @@ static bool judge_row(const struct table *t, char **field)
 		return true;
 	}
 	decision = policy_decide(t->policy, stage, &d);
-	have = action_text(t->arena, decision.action);
+	have = answer_text(t->arena, decision.action);
 	place = decision.rule == NULL
 	    ? "-"
 	    : place_text(t->arena, decision.rule->origin.file, (unsigned)decision.rule->origin.line);

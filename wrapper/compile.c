@@ -21,6 +21,12 @@ struct compile {
 	bool good;
 };
 
+static uint32_t seccomp_flags(const struct stage *s)
+{
+	return (s->attributes.log_blocked ? SECCOMP_FILTER_FLAG_LOG : 0) |
+	    (s->attributes.allow_speculation ? SECCOMP_FILTER_FLAG_SPEC_ALLOW : 0);
+}
+
 /* What a program is known by: the stage's name, what the program is for, and its instructions. */
 static void digest_of(
     const struct stage *s, const char *kind, const struct program *body, uint32_t digest[8])
@@ -32,7 +38,8 @@ static void digest_of(
 	sha256_text(&sum, "stagefence fence 1");
 	sha256_text(&sum, kind);
 	sha256_text(&sum, s->own.name);
-	sha256_word(&sum, s->no_new_privs);
+	sha256_word(&sum, s->attributes.no_new_privs);
+	sha256_word(&sum, seccomp_flags(s));
 	sha256_add(&sum, body->code, body->count * sizeof *body->code);
 	sha256_end(&sum, bytes);
 	memcpy(digest, bytes, sizeof bytes);
@@ -43,7 +50,9 @@ static uint32_t add_program(
     struct compile *c, const struct stage *s, const struct program *body, bool loader, bool cookie)
 {
 	struct sock_filter code[BPF_MAXINSNS];
-	struct image_program p = { .first = c->image.part[IMAGE_CODE].count, .cookie = cookie };
+	struct image_program p = { .first = c->image.part[IMAGE_CODE].count,
+		.cookie = cookie,
+		.flags = seccomp_flags(s) };
 
 	digest_of(s, loader ? "outer" : "exact", body, p.digest);
 	p.count = fence_prologue(code, p.digest, cookie);
@@ -59,12 +68,6 @@ static uint32_t add_program(
 	return image_add(&c->image, IMAGE_PROGRAMS, &p);
 }
 
-/* A stage that refuses nothing and has no floor needs no fence. */
-static bool has_fence(const struct compile *c, const struct stage *s)
-{
-	return !s->disabled || c->policy->floor != NULL;
-}
-
 static void add_programs(struct compile *c, const struct stage *s, struct image_stage *out)
 {
 	struct program body;
@@ -72,9 +75,10 @@ static void add_programs(struct compile *c, const struct stage *s, struct image_
 	const struct call *lacks = loader_lacks(c->policy, s);
 
 	out->exact = out->exec = out->outer = IMAGE_NONE;
-	if (!has_fence(c, s))
+	/* strict mode is no filter, and the kernel takes it only where there is none */
+	if (!policy_has_fence(c->policy, s) || s->attributes.strict)
 		return;
-	if (lacks != NULL && !s->no_new_privs) {
+	if (lacks != NULL && !s->attributes.no_new_privs) {
 		say_at(s->own.origin.file, s->own.origin.line,
 		    "stage %s refuses %s, which the dynamic loader needs; that "
 		    "takes two fences, and no_new_privs = true",
@@ -144,7 +148,10 @@ static uint32_t index_of(const struct policy *p, const struct stage *wanted)
 static void add_stage(struct compile *c, const struct stage *s)
 {
 	struct image_stage out = { .name = image_add_text(&c->image, IMAGE_STRINGS, s->own.name),
-		.flags = s->no_new_privs && has_fence(c, s) ? STAGE_NO_NEW_PRIVS : 0 };
+		.flags = (s->attributes.no_new_privs && policy_has_fence(c->policy, s) ? STAGE_NO_NEW_PRIVS : 0) |
+		    (s->attributes.architectures != 0 ? STAGE_FOREIGN : 0) |
+		    (s->attributes.strict ? STAGE_STRICT : 0),
+		.shim_flags = s->attributes.tsync ? SECCOMP_FILTER_FLAG_TSYNC : 0 };
 	uint32_t stage = index_of(c->policy, s);
 
 	add_programs(c, s, &out);

@@ -4,23 +4,30 @@
 #include <errno.h>
 #include <libconfig.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../preload/fence.h"
 #include "../preload/image.h"
 #include "../preload/paths.h"
 #include "../preload/trust.h"
 #include "calls.h"
+#include "close.h"
 #include "consts.h"
 #include "mem.h"
 #include "policy.h"
+#include "plugin.h"
 #include "say.h"
 #include "scan.h"
 
 enum {
 	ARGUMENTS = 6,
+	TIMEOUT = 10, /* seconds */
+	TIMEOUT_MAX = 3600,
+	SIGNALLED = 128, /* what a shell adds to a signal's number */
 	GROUP_DEPTH_MAX = 16,
 	RULES_MAX = 200000, /* one call each */
 	BASES_MAX = 64
@@ -42,6 +49,13 @@ struct group {
 	bool open; /* being expanded: to meet it again is a cycle */
 };
 
+/* Where a plugin is named, and by whose level; NULL: for all stages. */
+struct mention {
+	const char *path;
+	struct origin origin;
+	const struct level *level;
+};
+
 struct reader {
 	struct arena *arena;
 	struct policy *policy;
@@ -51,9 +65,12 @@ struct reader {
 	struct file *files;
 	size_t file_count;
 	bool names_groups; /* some file does */
+	bool optional;     /* an unknown call is left out with a note */
 	struct group *groups;
 	size_t group_count;
 	size_t rule_count;
+	struct mention *mentions;
+	size_t mention_count;
 	const char *file; /* the one that is being read */
 	bool vendor;      /* and it is ours */
 };
@@ -101,6 +118,17 @@ static bool read_bool(struct reader *r, const config_setting_t *s, bool *value)
 	}
 	*value = config_setting_get_bool(s) != 0;
 	return true;
+}
+
+static config_setting_t *member(const config_setting_t *s, const char *name)
+{
+	return config_setting_get_member(s, name);
+}
+
+/* A yes or no that may be left out. */
+static bool read_flag(struct reader *r, const config_setting_t *s, const char *name, bool *value)
+{
+	return member(s, name) == NULL || read_bool(r, member(s, name), value);
 }
 
 /* A string or a small number, as text: libconfig's versions disagree on any larger one. */
@@ -154,11 +182,6 @@ static bool check_keys(
 	return good;
 }
 
-static config_setting_t *member(const config_setting_t *s, const char *name)
-{
-	return config_setting_get_member(s, name);
-}
-
 /* ---- files ---- */
 
 static void add_source(struct reader *r, const char *path, const struct raw_stat *st)
@@ -192,21 +215,18 @@ static void say_untrusted(const char *path, const struct trust_refusal *no)
  * more within the same tick of the file system's clock, and the system's image would look fresh:
  * that tick is waited for.
  */
-static int open_source(struct reader *r, const char *name, unsigned flags, bool may_be_absent)
+static int open_trusted(
+    struct reader *r, const char *name, unsigned flags, struct trust_refusal *no)
 {
 	enum { TICK = 20000000 };
 	struct raw_stat st;
-	struct trust_refusal no;
 	struct timespec now, tick = { 0, TICK };
 	const char *path = name[0] == '/' ? name : arena_format(r->arena, "%s/%s", r->folder, name);
-	int fd = trust_open(path, r->trust | flags, &st, &no);
+	int fd = trust_open(path, r->trust | flags, &st, no);
 
-	if (fd < 0 && may_be_absent && no.fault == TRUST_ERROR && no.error == ENOENT) {
-		add_source(r, path, NULL);
-		return -1;
-	}
 	if (fd < 0) {
-		say_untrusted(name, &no);
+		if (no->fault == TRUST_ERROR && no->error == ENOENT)
+			add_source(r, path, NULL);
 		return -1;
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -217,6 +237,16 @@ static int open_source(struct reader *r, const char *name, unsigned flags, bool 
 		raw_statx(fd, "", RAW_AT_EMPTY_PATH, &st);
 	}
 	add_source(r, path, &st);
+	return fd;
+}
+
+static int open_source(struct reader *r, const char *name, unsigned flags, bool may_be_absent)
+{
+	struct trust_refusal no;
+	int fd = open_trusted(r, name, flags, &no);
+
+	if (fd < 0 && !(may_be_absent && no.fault == TRUST_ERROR && no.error == ENOENT))
+		say_untrusted(name, &no);
 	return fd;
 }
 
@@ -348,11 +378,12 @@ static void read_group(struct reader *r, const config_setting_t *s)
 /* Calls without repeats, in the order of their first mention. */
 struct calls {
 	const struct call **items;
+	bool *by_group; /* for each item */
 	size_t count;
 	unsigned char *seen; /* by index into the table of calls */
 };
 
-static void add_call(struct reader *r, struct calls *calls, const struct call *call)
+static void add_call(struct reader *r, struct calls *calls, const struct call *call, bool by_group)
 {
 	size_t i = (size_t)(call - call_at(0));
 
@@ -362,6 +393,9 @@ static void add_call(struct reader *r, struct calls *calls, const struct call *c
 		return;
 	calls->seen[i] = 1;
 	calls->items = arena_grow(r->arena, calls->items, calls->count, sizeof *calls->items);
+	calls->by_group = arena_grow(
+	    r->arena, calls->by_group, calls->count, sizeof *calls->by_group);
+	calls->by_group[calls->count] = by_group;
 	calls->items[calls->count++] = call;
 }
 
@@ -408,7 +442,10 @@ static void add_calls(
 		}
 		call = call_named(name);
 		if (call != NULL)
-			add_call(r, calls, call);
+			add_call(r, calls, call, depth > 0);
+		else if (r->optional)
+			say_note(r->file, (int)config_setting_source_line(at),
+			    "system call %s is unknown here, and left out", name);
 		else
 			SAY(r, at, "unknown system call %s", name);
 	}
@@ -426,6 +463,10 @@ static const struct {
 	{ "trap", SECCOMP_RET_TRAP },
 	{ "kill_thread", SECCOMP_RET_KILL_THREAD },
 	{ "kill_process", SECCOMP_RET_KILL_PROCESS },
+	{ "trace", SECCOMP_RET_TRACE },
+	{ "notify", SECCOMP_RET_USER_NOTIF },
+	{ "SCMP_ACT_TRACE", SECCOMP_RET_TRACE },
+	{ "SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF },
 	{ "SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW },
 	{ "SCMP_ACT_LOG", SECCOMP_RET_LOG },
 	{ "SCMP_ACT_ERRNO", SECCOMP_RET_ERRNO },
@@ -446,7 +487,8 @@ static bool read_action(struct reader *r, const config_setting_t *s, uint32_t *a
 			*action = actions[i].action;
 			return true;
 		}
-	SAY(r, s, "%s must be one of allow, log, errno, trap, kill_thread, kill_process",
+	SAY(r, s,
+	    "%s must be one of allow, log, errno, trap, trace, notify, kill_thread, kill_process",
 	    name_of(s));
 	return false;
 }
@@ -505,8 +547,13 @@ static bool read_constant(struct reader *r, const config_setting_t *s, uint64_t 
 
 	if (text == NULL)
 		return false;
-	if (const_read(text, abi_native() == ABI_AARCH64, value, &bad, &length))
-		return true;
+	if (const_read(text, abi_native() == ABI_AARCH64, value, &bad, &length)) {
+		if (*value != FENCE_PLACE_UID && *value != FENCE_PLACE_GID)
+			return true;
+		SAY(r, s, "%s: this very number is taken; write the condition with a mask",
+		    name_of(s));
+		return false;
+	}
 	word = arena_text(r->arena, bad, length);
 	near = const_nearest(word);
 	SAY(r, s, "%s: \"%s\" is neither a known constant nor a number%s%s%s", name_of(s), word,
@@ -520,9 +567,21 @@ struct raw_condition {
 	const config_setting_t *at;
 	unsigned arg;
 	enum condition_op op;
-	bool masked;
+	bool masked, launch; /* launch: value is $uid or $gid */
 	uint64_t mask, value;
+	const char *mask_text, *value_text;
 };
+
+/* What is filled in when the fence is raised. */
+static bool read_launch_value(const config_setting_t *s, uint64_t *value)
+{
+	const char *text = config_setting_type(s) == CONFIG_TYPE_STRING
+	    ? config_setting_get_string(s)
+	    : "";
+
+	*value = strcmp(text, "$uid") == 0 ? FENCE_PLACE_UID : FENCE_PLACE_GID;
+	return strcmp(text, "$uid") == 0 || strcmp(text, "$gid") == 0;
+}
 
 static bool read_condition(struct reader *r, const config_setting_t *s, struct raw_condition *c)
 {
@@ -548,10 +607,19 @@ static bool read_condition(struct reader *r, const config_setting_t *s, struct r
 	} else
 		c->arg = (unsigned)config_setting_get_int(arg);
 	good = read_op(r, op, &c->op) && good;
-	good = read_constant(r, value, &c->value) && good;
+	c->launch = read_launch_value(value, &c->value);
+	good = (c->launch || read_constant(r, value, &c->value)) && good;
+	c->value_text = good ? read_value(r, value) : NULL;
 	c->masked = mask != NULL;
 	if (c->masked)
 		good = read_constant(r, mask, &c->mask) && good;
+	c->mask_text = good && c->masked ? read_value(r, mask) : NULL;
+	if (good && c->launch && (c->masked || c->op != OP_EQ)) {
+		SAY(r, s,
+		    "$uid and $gid go with == and without a mask only: allow what is equal, and "
+		    "refuse the rest");
+		good = false;
+	}
 	if (good && c->masked && c->op != OP_EQ && c->op != OP_NE) {
 		SAY(r, s, "a mask goes with == and != only");
 		good = false;
@@ -559,53 +627,20 @@ static bool read_condition(struct reader *r, const config_setting_t *s, struct r
 	return good;
 }
 
-/* A number that fits 32 bits, or is negative in 64: both are what a policy writes for an int. */
-static bool narrow(uint64_t *value)
-{
-	const uint64_t low = UINT32_MAX;
-
-	if (*value > low && *value < ~(uint64_t)INT32_MAX)
-		return false;
-	*value &= low;
-	return true;
-}
-
 static bool fit_condition(
     struct reader *r, const struct raw_condition *raw, const struct call *call, struct condition *c)
 {
-	size_t arguments = strlen(call->widths);
-	bool word;
+	const char *wrong;
 
 	*c = (struct condition){ raw->arg, raw->op, raw->masked ? raw->mask : ~(uint64_t)0,
-		raw->value };
-	if (raw->arg >= arguments) {
-		SAY(r, raw->at, "%s has %s%zu arguments: there is no arg %u", call->name,
-		    arguments > 0 ? "only " : "", arguments, raw->arg);
-		return false;
-	}
-	word = call_arg_is_word(call, abi_native(), raw->arg);
-	if (word && raw->masked && !narrow(&c->mask)) {
-		SAY(r, raw->at,
-		    "the mask has more than 32 bits, but the kernel looks at 32 of %s's arg %u",
-		    call->name, raw->arg);
-		return false;
-	}
-	if (word && !narrow(&c->value)) {
-		SAY(r, raw->at,
-		    "the value has more than 32 bits, but the kernel looks at 32 of %s's arg %u",
-		    call->name, raw->arg);
-		return false;
-	}
-	if (word)
-		c->mask &= UINT32_MAX;
-	if (c->mask == 0 || (c->value & ~c->mask) != 0) {
-		SAY(r, raw->at,
-		    c->mask == 0
-			? "a mask without bits"
-			: "the value has bits that the mask leaves out: they are never equal");
-		return false;
-	}
-	return true;
+		raw->value, raw->mask_text, raw->value_text };
+	wrong = condition_fit(r->arena, c, call);
+	if (wrong == NULL && raw->launch && !call_arg_is_word(call, abi_native(), raw->arg))
+		wrong = arena_format(
+		    r->arena, "%s's arg %u is no user or group id", call->name, raw->arg);
+	if (wrong != NULL)
+		SAY(r, raw->at, "%s", wrong);
+	return wrong == NULL;
 }
 
 /* ---- rules ---- */
@@ -620,9 +655,9 @@ static struct rule *new_rule(struct reader *r, struct level *level)
 	return &level->rules[level->rule_count++];
 }
 
+/* One rule for each call, like the one given. */
 static void add_rules(struct reader *r, struct level *level, const struct calls *calls,
-    uint32_t action, const config_setting_t *at, const struct raw_condition *raw, size_t raw_count,
-    const char *comment)
+    const struct rule *like, const struct raw_condition *raw, size_t raw_count)
 {
 	for (size_t i = 0; i < calls->count; i++) {
 		struct condition *conditions = arena_array(r->arena, raw_count, sizeof *conditions);
@@ -632,22 +667,74 @@ static void add_rules(struct reader *r, struct level *level, const struct calls 
 		for (size_t c = 0; c < raw_count; c++)
 			good = fit_condition(r, &raw[c], calls->items[i], &conditions[c]) && good;
 		rule = good ? new_rule(r, level) : NULL;
-		if (rule != NULL)
-			*rule = (struct rule){ calls->items[i], action, conditions, raw_count,
-				origin(r, at), comment };
+		if (rule == NULL)
+			continue;
+		*rule = *like;
+		rule->call = calls->items[i];
+		rule->conditions = conditions;
+		rule->condition_count = raw_count;
+		rule->by_group = calls->by_group[i];
 	}
+}
+
+/* The conditions of a rule. False: it has been said what is wrong. */
+static bool read_conditions(
+    struct reader *r, const config_setting_t *s, struct raw_condition **raw, size_t *count)
+{
+	bool good = true;
+
+	*raw = NULL;
+	*count = 0;
+	if (s == NULL)
+		return true;
+	if (!is_list(s)) {
+		SAY(r, s,
+		    "args must be a list of conditions: ( { arg = 0; op = \"==\"; value = \"1\"; } "
+		    ")");
+		return false;
+	}
+	if (config_setting_length(s) == 0) {
+		SAY(r, s, "args is empty: leave it out for a rule without conditions");
+		return false;
+	}
+	*count = (size_t)config_setting_length(s);
+	*raw = arena_array(r->arena, *count, sizeof **raw);
+	for (size_t i = 0; i < *count; i++)
+		good = read_condition(r, config_setting_get_elem(s, (unsigned)i), *raw + i) && good;
+	return good;
+}
+
+static void note_weak(struct reader *r, const config_setting_t *s, uint32_t action)
+{
+	static const struct {
+		uint32_t action;
+		const char *why;
+	} weak[] = {
+		{ SECCOMP_RET_TRACE,
+		    "trace lets whoever traces the program decide, the job itself included" },
+		{ SECCOMP_RET_TRAP,
+		    "trap is a signal that the program may handle, and then goes on" },
+		{ SECCOMP_RET_KILL_THREAD,
+		    "kill_thread leaves the rest of the program running, and what it "
+		    "lost goes unnoticed; kill_process does not" },
+		{ SECCOMP_RET_USER_NOTIF, "notify answers ENOSYS until an agent listens" },
+	};
+
+	for (size_t i = 0; i < sizeof weak / sizeof weak[0]; i++)
+		if ((action & SECCOMP_RET_ACTION_FULL) == weak[i].action)
+			say_note(r->file, (int)config_setting_source_line(s), "%s", weak[i].why);
 }
 
 static void read_rule(struct reader *r, const config_setting_t *s, struct level *level)
 {
-	static const char *const keys[] = { "calls", "action", "errno", "args", "comment", NULL };
+	static const char *const keys[] = { "calls", "action", "errno", "args", "comment", "exact",
+		"optional", NULL };
 	struct calls calls = { 0 };
-	const config_setting_t *args, *comment;
-	struct raw_condition *raw = NULL;
-	size_t raw_count = 0;
-	uint32_t action = SECCOMP_RET_ALLOW;
+	struct rule like = { .origin = origin(r, s) };
+	struct raw_condition *raw;
+	size_t raw_count;
 	unsigned value;
-	bool good;
+	bool good, optional = false;
 
 	if (!check_keys(r, s, "a rule", keys))
 		return;
@@ -655,38 +742,90 @@ static void read_rule(struct reader *r, const config_setting_t *s, struct level 
 		SAY(r, s, "a rule needs calls and an action");
 		return;
 	}
+	good = read_flag(r, s, "optional", &optional);
+	good = read_flag(r, s, "exact", &like.exact) && good;
+	r->optional = optional;
 	add_calls(r, &calls, member(s, "calls"), 0);
+	r->optional = false;
 	if (is_list(member(s, "calls")) && config_setting_length(member(s, "calls")) == 0)
 		SAY(r, s, "a rule without calls");
-	good = read_action(r, member(s, "action"), &action);
+	good = read_action(r, member(s, "action"), &like.action) && good;
 	good = read_errno(r, member(s, "errno"), &value) && good;
-	if (good && action == SECCOMP_RET_ERRNO)
-		action |= value;
+	if (good && like.action == SECCOMP_RET_ERRNO)
+		like.action |= value;
 	else if (good && member(s, "errno") != NULL) {
 		SAY(r, member(s, "errno"), "errno goes with action = \"errno\" only");
 		good = false;
 	}
-	args = member(s, "args");
-	if (args != NULL && !is_list(args)) {
-		SAY(r, args,
-		    "args must be a list of conditions: ( { arg = 0; op = \"==\"; value = \"1\"; } "
-		    ")");
-		good = false;
-	} else if (args != NULL && config_setting_length(args) == 0) {
-		SAY(r, args, "args is empty: leave it out for a rule without conditions");
-		good = false;
-	} else if (args != NULL) {
-		raw_count = (size_t)config_setting_length(args);
-		raw = arena_array(r->arena, raw_count, sizeof *raw);
-		for (size_t i = 0; i < raw_count; i++)
-			good = read_condition(
-				   r, config_setting_get_elem(args, (unsigned)i), &raw[i]) &&
-			    good;
-	}
-	comment = member(s, "comment");
 	if (good)
-		add_rules(r, level, &calls, action, s, raw, raw_count,
-		    comment != NULL ? read_string(r, comment) : NULL);
+		note_weak(r, member(s, "action"), like.action);
+	good = read_conditions(r, member(s, "args"), &raw, &raw_count) && good;
+	if (member(s, "comment") != NULL)
+		like.comment = read_string(r, member(s, "comment"));
+	if (good)
+		add_rules(r, level, &calls, &like, raw, raw_count);
+}
+
+/*
+ * Jacamar CI's limit_setuid: each id is left as it is (-1) or set to the caller's own. One rule for
+ * each way to do that, and all other ways are refused.
+ */
+static void limit_ids(struct reader *r, const config_setting_t *at, struct level *level,
+    const char *name, uint32_t place)
+{
+	const struct call *call = call_named(name);
+	size_t ids = strlen(call->widths);
+
+	for (unsigned ways = 0; ways < 1u << ids; ways++) {
+		struct condition *c = arena_array(r->arena, ids, sizeof *c);
+		struct rule *rule = new_rule(r, level);
+
+		if (rule == NULL)
+			return;
+		for (unsigned i = 0; i < ids; i++)
+			c[i] = (struct condition){ .arg = i,
+				.op = OP_EQ,
+				.mask = UINT32_MAX,
+				.value = ways >> i & 1 ? place : UINT32_MAX,
+				.value_text = ways >> i & 1
+				    ? (place == FENCE_PLACE_UID ? "$uid" : "$gid")
+				    : "-1" };
+		*rule = (struct rule){ .call = call,
+			.action = SECCOMP_RET_ALLOW,
+			.conditions = c,
+			.condition_count = ids,
+			.origin = origin(r, at) };
+	}
+	struct rule *rule = new_rule(r, level);
+
+	if (rule != NULL)
+		*rule = (struct rule){ .call = call,
+			.action = SECCOMP_RET_ERRNO | EPERM,
+			.origin = origin(r, at),
+			.exact = true };
+}
+
+static void read_limit_setuid(struct reader *r, const config_setting_t *s, struct level *level)
+{
+	static const struct {
+		const char *name;
+		uint32_t place;
+	} calls[] = {
+		{ "setuid", FENCE_PLACE_UID },
+		{ "setreuid", FENCE_PLACE_UID },
+		{ "setresuid", FENCE_PLACE_UID },
+		{ "setfsuid", FENCE_PLACE_UID },
+		{ "setgid", FENCE_PLACE_GID },
+		{ "setregid", FENCE_PLACE_GID },
+		{ "setresgid", FENCE_PLACE_GID },
+		{ "setfsgid", FENCE_PLACE_GID },
+	};
+	bool limit = false;
+
+	if (s == NULL || !read_bool(r, s, &limit) || !limit)
+		return;
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+		limit_ids(r, s, level, calls[i].name, calls[i].place);
 }
 
 static void add_list(
@@ -697,7 +836,8 @@ static void add_list(
 	if (s == NULL)
 		return;
 	add_calls(r, &calls, s, 0);
-	add_rules(r, level, &calls, action, s, NULL, 0, NULL);
+	add_rules(
+	    r, level, &calls, &(struct rule){ .action = action, .origin = origin(r, s) }, NULL, 0);
 }
 
 static void set_fallback(
@@ -747,6 +887,7 @@ static void read_actions(struct reader *r, const config_setting_t *s, struct lev
 		set_fallback(r, level, fallback, otherwise);
 	add_list(r, level, member(s, "allow_calls"), SECCOMP_RET_ALLOW);
 	add_list(r, level, member(s, "block_calls"), blocked);
+	read_limit_setuid(r, member(s, "limit_setuid"), level);
 }
 
 /* ---- stages and profiles ---- */
@@ -800,13 +941,319 @@ static void read_patterns(struct reader *r, const config_setting_t *s, struct st
 		SAY(r, s, "match is empty: leave it out to match the name itself");
 }
 
+/* ---- expectations ---- */
+
+/* An action, or an errno by its name or number. */
+static bool read_gives(struct reader *r, const config_setting_t *s, uint32_t *action)
+{
+	const char *text = read_value(r, s), *near;
+	unsigned value;
+
+	if (text == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+		if (strcmp(text, actions[i].word) == 0 && actions[i].action != SECCOMP_RET_ERRNO) {
+			*action = actions[i].action;
+			return true;
+		}
+	/* as test prints one without a name */
+	if (const_errno(strncmp(text, "errno ", 6) == 0 ? text + 6 : text, &value)) {
+		*action = SECCOMP_RET_ERRNO | value;
+		return true;
+	}
+	near = const_errno_nearest(text);
+	SAY(r, s,
+	    "gives must be allow, log, trap, trace, notify, kill_thread, kill_process or an errno "
+	    "such as EPERM%s%s%s",
+	    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+	    near != NULL ? "?" : "");
+	return false;
+}
+
+/* The arguments of a call that is tried; those left out at the end are 0. */
+static bool read_call_args(struct reader *r, const config_setting_t *s, struct expectation *x)
+{
+	size_t arguments = strlen(x->call->widths), count;
+	bool good = true;
+
+	if (!is_list(s)) {
+		SAY(r, s, "args must be a list of values: [ \"0\", \"TIOCSTI\" ]");
+		return false;
+	}
+	count = (size_t)config_setting_length(s);
+	if (count == 0 || count > arguments) {
+		SAY(r, s, "%s",
+		    count == 0 ? "args is empty: leave it out to expect the same whatever the "
+				 "arguments"
+			       : arena_format(r->arena, "%s has %s%zu arguments", x->call->name,
+				     arguments > 0 ? "only " : "", arguments));
+		return false;
+	}
+	x->what = arena_format(r->arena, "%s(", x->call->name);
+	for (size_t i = 0; i < count; i++) {
+		const config_setting_t *value = config_setting_get_elem(s, (unsigned)i);
+
+		if (!read_launch_value(value, &x->args[i]) &&
+		    !read_constant(r, value, &x->args[i])) {
+			good = false;
+			continue;
+		}
+		x->what = arena_format(r->arena, "%s%s%s%s", x->what, i > 0 ? ", " : "",
+		    read_value(r, value), i + 1 == count ? ")" : "");
+	}
+	return good;
+}
+
+static bool read_expected_call(struct reader *r, const config_setting_t *s, struct expectation *x)
+{
+	const config_setting_t *args = member(s, "args"), *gives = member(s, "gives");
+	const char *name = read_string(r, member(s, "call"));
+	bool good;
+
+	if (name == NULL)
+		return false;
+	x->what = name;
+	x->call = call_named(name);
+	x->every = args == NULL;
+	good = x->call != NULL;
+	if (!good)
+		SAY(r, member(s, "call"), "unknown system call %s", name);
+	if (gives == NULL)
+		SAY(r, s, "an expected call needs gives");
+	good = gives != NULL && read_gives(r, gives, &x->action) && good;
+	return good && (args == NULL || read_call_args(r, args, x));
+}
+
+/* A number that libconfig's versions agree on. */
+static bool read_number(
+    struct reader *r, const config_setting_t *s, int least, int most, unsigned *value)
+{
+	if (config_setting_type(s) != CONFIG_TYPE_INT || config_setting_get_int(s) < least ||
+	    config_setting_get_int(s) > most) {
+		SAY(r, s, "%s must be a number from %d to %d", name_of(s), least, most);
+		return false;
+	}
+	*value = (unsigned)config_setting_get_int(s);
+	return true;
+}
+
+static bool read_expected_end(struct reader *r, const config_setting_t *s, struct expectation *x)
+{
+	const config_setting_t *end = member(s, "signal");
+	const char *text;
+	int value;
+
+	if (end == NULL)
+		return member(s, "status") == NULL ||
+		    read_number(r, member(s, "status"), 0, UINT8_MAX, &x->status);
+	if (member(s, "status") != NULL) {
+		SAY(r, end, "signal and status say the same thing twice");
+		return false;
+	}
+	text = read_value(r, end);
+	if (text == NULL)
+		return false;
+	if (!const_signal(text, &value)) {
+		SAY(r, end, "unknown signal %s (a name such as SIGSYS, or 1 to 64)", text);
+		return false;
+	}
+	x->status = SIGNALLED + (unsigned)value;
+	return true;
+}
+
+static bool read_expected_run(struct reader *r, const config_setting_t *s, struct expectation *x)
+{
+	const config_setting_t *output = member(s, "output"), *timeout = member(s, "timeout");
+	bool good;
+
+	x->what = read_string(r, member(s, "run"));
+	good = read_expected_end(r, s, x);
+	if (output != NULL)
+		x->output = read_string(r, output);
+	good = (output == NULL || x->output != NULL) && good;
+	x->timeout = TIMEOUT;
+	if (timeout != NULL)
+		good = read_number(r, timeout, 1, TIMEOUT_MAX, &x->timeout) && good;
+	return good && x->what != NULL;
+}
+
+static bool read_expectation(struct reader *r, const config_setting_t *s, struct expectation *x)
+{
+	static const char *const keys[] = { "call", "args", "gives", "run", "status", "signal",
+		"output", "timeout", "comment", NULL };
+	static const char *const of_calls[] = { "args", "gives", NULL };
+	static const char *const of_runs[] = { "status", "signal", "output", "timeout", NULL };
+	bool good = check_keys(r, s, "an expectation", keys), calls;
+
+	*x = (struct expectation){ .origin = origin(r, s) };
+	if (!good)
+		return false;
+	calls = member(s, "call") != NULL;
+	if (calls == (member(s, "run") != NULL)) {
+		SAY(r, s, "an expectation needs call or run%s", calls ? ", and not both" : "");
+		return false;
+	}
+	for (const char *const *key = calls ? of_runs : of_calls; *key != NULL; key++)
+		if (member(s, *key) != NULL) {
+			SAY(r, member(s, *key), "%s goes with %s only", *key,
+			    calls ? "run" : "call");
+			good = false;
+		}
+	if (member(s, "comment") != NULL)
+		x->comment = read_string(r, member(s, "comment"));
+	return (calls ? read_expected_call(r, s, x) : read_expected_run(r, s, x)) && good;
+}
+
+static void read_expectations(struct reader *r, const config_setting_t *s, struct stage *stage)
+{
+	if (s == NULL)
+		return;
+	if (!is_list(s)) {
+		SAY(r, s, "expect must be a list: ( { call = \"...\"; gives = \"...\"; } )");
+		return;
+	}
+	stage->expectations = arena_array(
+	    r->arena, (size_t)config_setting_length(s), sizeof *stage->expectations);
+	for (int i = 0; i < config_setting_length(s); i++)
+		if (read_expectation(r, config_setting_get_elem(s, (unsigned)i),
+			&stage->expectations[stage->expectation_count]))
+			stage->expectation_count++;
+}
+
+/* What a stage and a profile may both say. */
+#define ACTION_KEYS \
+	"default_action", "errno", "block_all", "allow_calls", "block_calls", "block_action", \
+	    "limit_setuid", "rules", "plugin"
+#define ATTRIBUTE_KEYS \
+	"no_new_privs", "disable_no_new_privs", "newest_kernel", "bad_arch_action", "log_blocked", \
+	    "log_allowed_actions", "allow_speculation", "tsync", "optimize", "architectures", \
+	    "mode"
+
+/* "5.14": a kernel whose calls a policy knows. */
+static void read_kernel(struct reader *r, const config_setting_t *s, struct attributes *a)
+{
+	const char *text = read_string(r, s);
+	unsigned major, minor;
+	int used = 0;
+
+	if (text == NULL)
+		return;
+	if (sscanf(text, "%2u.%3u%n", &major, &minor, &used) != 2 || text[used] != '\0' ||
+	    minor > UINT8_MAX) {
+		SAY(r, s, "newest_kernel must be a version such as \"5.14\"");
+		return;
+	}
+	a->newest_kernel = kernel_version(major, minor);
+	a->set |= ATTRIBUTE_NEWEST_KERNEL;
+}
+
+/* The ABIs that a stage admits beside the native one. */
+static void read_architectures(struct reader *r, const config_setting_t *s, struct attributes *a)
+{
+	for (size_t i = 0; i < string_count(r, s); i++) {
+		const char *name = string_at(r, s, i);
+		enum abi abi;
+
+		if (name == NULL)
+			continue;
+		if (!abi_named(name, &abi))
+			SAY(r, s, "unknown architecture %s: x86_64, x32, i386 or aarch64", name);
+		else if (abi != abi_native() && abi_native() == ABI_X86_64 && abi != ABI_AARCH64)
+			a->architectures |= 1u << abi;
+		/* one that this machine never runs is neither here nor there: a policy may serve
+		 * several */
+	}
+	a->set |= ATTRIBUTE_ARCHITECTURES;
+}
+
+static void read_attributes(struct reader *r, const config_setting_t *s, struct attributes *a)
+{
+	const struct {
+		const char *key;
+		enum attribute bit;
+		bool *value;
+	} flags[] = {
+		{ "no_new_privs", ATTRIBUTE_NO_NEW_PRIVS, &a->no_new_privs },
+		{ "log_blocked", ATTRIBUTE_LOG_BLOCKED, &a->log_blocked },
+		{ "log_allowed_actions", ATTRIBUTE_LOG_ALLOWED, &a->log_allowed },
+		{ "allow_speculation", ATTRIBUTE_SPECULATION, &a->allow_speculation },
+		{ "tsync", ATTRIBUTE_TSYNC, &a->tsync },
+	};
+	const config_setting_t *key;
+	const char *mode;
+	bool off = false;
+
+	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+		if (member(s, flags[i].key) != NULL &&
+		    read_flag(r, s, flags[i].key, flags[i].value))
+			a->set |= flags[i].bit;
+	/* Jacamar CI's word for the same thing */
+	key = member(s, "disable_no_new_privs");
+	if (key != NULL && member(s, "no_new_privs") != NULL)
+		SAY(r, key, "disable_no_new_privs and no_new_privs say the same thing twice");
+	else if (key != NULL && read_bool(r, key, &off)) {
+		a->no_new_privs = !off;
+		a->set |= ATTRIBUTE_NO_NEW_PRIVS;
+	}
+	key = member(s, "bad_arch_action");
+	if (key != NULL && read_action(r, key, &a->bad_arch_action)) {
+		if (!action_refuses(a->bad_arch_action))
+			SAY(r, key,
+			    "bad_arch_action must refuse: name the architecture in architectures "
+			    "to let it in");
+		if (a->bad_arch_action == SECCOMP_RET_ERRNO)
+			a->bad_arch_action |= EPERM;
+		a->set |= ATTRIBUTE_BAD_ARCH;
+	}
+	key = member(s, "optimize");
+	if (key != NULL &&
+	    (config_setting_type(key) != CONFIG_TYPE_INT || config_setting_get_int(key) < 1 ||
+		config_setting_get_int(key) > 2))
+		SAY(r, key, "optimize must be 1 or 2");
+	else if (key != NULL) {
+		a->optimize = (unsigned)config_setting_get_int(key);
+		a->set |= ATTRIBUTE_OPTIMIZE;
+	}
+	key = member(s, "mode");
+	if (key != NULL && (mode = read_string(r, key)) != NULL) {
+		if (strcmp(mode, "filter") != 0 && strcmp(mode, "strict") != 0)
+			SAY(r, key, "mode must be filter or strict");
+		a->strict = strcmp(mode, "strict") == 0;
+		a->set |= ATTRIBUTE_STRICT;
+	}
+	if (member(s, "architectures") != NULL)
+		read_architectures(r, member(s, "architectures"), a);
+	if (member(s, "newest_kernel") != NULL)
+		read_kernel(r, member(s, "newest_kernel"), a);
+}
+
+/* A path that is not absolute begins in the folder of the file that names it. */
+static void read_plugins(struct reader *r, const config_setting_t *s, const struct level *level)
+{
+	const char *slash = strrchr(r->file, '/');
+
+	for (size_t i = 0; i < string_count(r, s); i++) {
+		const char *path = string_at(r, s, i);
+
+		if (path != NULL && *path == '\0')
+			SAY(r, s, "plugin must be the path of a shared library");
+		if (path == NULL || *path == '\0')
+			continue;
+		if (path[0] != '/' && slash != NULL)
+			path = arena_format(
+			    r->arena, "%.*s/%s", (int)(slash - r->file), r->file, path);
+		r->mentions = arena_grow(
+		    r->arena, r->mentions, r->mention_count, sizeof *r->mentions);
+		r->mentions[r->mention_count++] = (struct mention){ path, origin(r, s), level };
+	}
+}
+
 static void read_stage(struct reader *r, const config_setting_t *s, bool is_profile)
 {
-	static const char *const stage_keys[] = { "name", "match", "base", "disabled",
-		"default_action", "errno", "block_all", "allow_calls", "block_calls",
-		"block_action", "rules", "no_new_privs", NULL };
-	static const char *const profile_keys[] = { "name", "base", "default_action", "errno",
-		"block_all", "allow_calls", "block_calls", "block_action", "rules", NULL };
+	static const char *const stage_keys[] = { "name", "match", "base", "disabled", "expect",
+		ATTRIBUTE_KEYS, ACTION_KEYS, NULL };
+	static const char *const profile_keys[] = { "name", "base", ATTRIBUTE_KEYS, ACTION_KEYS,
+		NULL };
 	const char *what = is_profile ? "a profile" : "a stage";
 	const config_setting_t *name = config_setting_type(s) == CONFIG_TYPE_GROUP
 	    ? member(s, "name")
@@ -833,20 +1280,23 @@ static void read_stage(struct reader *r, const config_setting_t *s, bool is_prof
 	}
 	stage->own.origin = origin(r, name);
 	stage->is_profile = is_profile;
-	stage->no_new_privs = true;
 	if (!is_profile)
 		read_patterns(r, member(s, "match"), stage);
-	if (member(s, "disabled") != NULL)
-		read_bool(r, member(s, "disabled"), &stage->disabled);
-	if (member(s, "no_new_privs") != NULL)
-		read_bool(r, member(s, "no_new_privs"), &stage->no_new_privs);
+	if (!is_profile)
+		read_expectations(r, member(s, "expect"), stage);
+	read_flag(r, s, "disabled", &stage->disabled);
+	read_attributes(r, s, &stage->own.attributes);
 	read_actions(r, s, &stage->own);
 	rules = member(s, "rules");
 	if (rules != NULL && !is_list(rules))
 		SAY(r, rules, "rules must be a list: ( { calls = [ ... ]; action = \"...\"; } )");
 	for (int i = 0; rules != NULL && is_list(rules) && i < config_setting_length(rules); i++)
 		read_rule(r, config_setting_get_elem(rules, (unsigned)i), &stage->own);
+	close_level(r->arena, &stage->own);
+	close_notes(r->arena, &stage->own);
 	policy_sort(&stage->own);
+	if (member(s, "plugin") != NULL)
+		read_plugins(r, member(s, "plugin"), &stage->own);
 	p->stages = arena_grow(r->arena, p->stages, p->stage_count, sizeof *p->stages);
 	p->stages[p->stage_count++] = stage;
 }
@@ -987,6 +1437,18 @@ static void read_floor(struct reader *r, const config_setting_t *s)
 		r->policy->floor = read_reference(r, s, text, "the name of a profile or stage");
 }
 
+/* The last file's holds. */
+static void read_site_plugin(struct reader *r, const config_setting_t *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->mention_count; i++)
+		if (r->mentions[i].level != NULL)
+			r->mentions[kept++] = r->mentions[i];
+	r->mention_count = kept;
+	read_plugins(r, s, NULL);
+}
+
 static void read_variables(struct reader *r, const config_setting_t *s)
 {
 	size_t count = string_count(r, s);
@@ -1006,11 +1468,87 @@ static void read_variables(struct reader *r, const config_setting_t *s)
 	}
 }
 
+/* ---- plugins ---- */
+
+/* Is the stage asked about? A disabled one says nothing itself, and of profiles only the floor is a
+ * filter. */
+static bool concerns(const struct reader *r, const struct mention *m, const struct stage *s)
+{
+	if (m->level == NULL)
+		return !s->is_profile;
+	if (s->disabled || (s->is_profile && s != r->policy->floor))
+		return false;
+	for (size_t i = 0; i < s->level_count; i++)
+		if (s->levels[i] == m->level)
+			return true;
+	return false;
+}
+
+/* A floor of one level, under stage s. */
+static void add_floor(struct reader *r, struct stage *s, const struct level *level)
+{
+	struct stage *floor = arena_get(r->arena, sizeof *floor);
+
+	floor->own = *level;
+	floor->is_profile = true;
+	floor->levels = arena_grow(r->arena, NULL, 0, sizeof *floor->levels);
+	floor->levels[floor->level_count++] = &floor->own;
+	close_level(r->arena, &floor->own);
+	close_notes(r->arena, &floor->own);
+	policy_sort(&floor->own);
+	/* its default must not turn ENOSYS for a young call into a worse answer */
+	if (level->fallback != NULL)
+		floor->attributes.newest_kernel = s->attributes.newest_kernel;
+	s->floors = arena_grow(r->arena, s->floors, s->floor_count, sizeof *s->floors);
+	s->floors[s->floor_count++] = floor;
+}
+
+/* Asks about each stage that the first mention or a later one of the same plugin concerns. */
+static void ask_plugin(struct reader *r, size_t first)
+{
+	const struct mention *m = &r->mentions[first];
+	size_t all = r->policy->stage_count, count = 0;
+	struct plugin_stage *asked = arena_array(r->arena, all, sizeof *asked);
+	struct stage **stages = arena_array(r->arena, all, sizeof *stages);
+	struct trust_refusal no;
+	int fd;
+
+	for (size_t i = 0; i < first; i++)
+		if (strcmp(r->mentions[i].path, m->path) == 0)
+			return;
+	for (size_t s = 0; s < all; s++) {
+		size_t i = first;
+
+		while (i < r->mention_count &&
+		    (strcmp(r->mentions[i].path, m->path) != 0 ||
+			!concerns(r, &r->mentions[i], r->policy->stages[s])))
+			i++;
+		if (i == r->mention_count)
+			continue;
+		stages[count] = r->policy->stages[s];
+		asked[count].name = stages[count]->own.name;
+		asked[count].level = arena_get(r->arena, sizeof *asked[count].level);
+		*asked[count++].level = (struct level){ .name = m->path, .origin = { m->path, 0 } };
+	}
+	fd = open_trusted(r, m->path, 0, &no);
+	if (fd < 0) {
+		say_at(m->origin.file, m->origin.line, "plugin %s: %s%s%s", m->path, no.name,
+		    no.fault == TRUST_ERROR ? ": " : " ",
+		    no.fault == TRUST_ERROR ? strerror((int)no.error) : trust_text(no.fault));
+		return;
+	}
+	if (plugin_ask(r->arena, m->path, fd, &m->origin, asked, count))
+		for (size_t i = 0; i < count; i++)
+			if (asked[i].level->rule_count > 0 || asked[i].level->fallback != NULL)
+				add_floor(r, stages[i], asked[i].level);
+	close(fd);
+}
+
 /* Scalars may be set in several files; the last one holds. */
 static void read_top(struct reader *r, const struct file *f)
 {
 	static const char *const keys[] = { "version", "stage_env", "no_stage", "unknown_stage",
-		"floor", "groups", "profiles", "stages", NULL };
+		"floor", "plugin", "groups", "profiles", "stages", NULL };
 	static const char *const vendor_keys[] = { "groups", "profiles", NULL };
 	static const struct {
 		const char *key;
@@ -1020,6 +1558,7 @@ static void read_top(struct reader *r, const struct file *f)
 		{ "no_stage", read_no_stage },
 		{ "unknown_stage", read_unknown_stage },
 		{ "floor", read_floor },
+		{ "plugin", read_site_plugin },
 	};
 	const config_setting_t *root = config_root_setting(&f->config),
 			       *version = member(root, "version");
@@ -1180,10 +1719,14 @@ struct policy *conf_read(
 		each(&r, "stages", read_one_stage);
 		check_groups(&r);
 		for (size_t i = 0; i < p->stage_count; i++)
-			add_levels(&r, p->stages[i], p->stages[i], 0);
+			if (add_levels(&r, p->stages[i], p->stages[i], 0))
+				policy_resolve(p->stages[i]);
 		for (size_t f = 0; f < r.file_count; f++)
 			read_top(&r, &r.files[f]);
 		check_whole(&r, path != NULL ? path : PATH_CONF);
+		/* code is run for a policy that could hold, and for no other */
+		for (size_t i = 0; say_count() == before && i < r.mention_count; i++)
+			ask_plugin(&r, i);
 	}
 	for (size_t f = 0; f < r.file_count; f++)
 		config_destroy(&r.files[f].config);

@@ -14,10 +14,15 @@
 #include <unistd.h>
 
 #include "../preload/paths.h"
+#include "calls.h"
 #include "compile.h"
 #include "conf.h"
+#include "consts.h"
+#include "expect.h"
+#include "explain.h"
 #include "filter.h"
 #include "image.h"
+#include "jacamar.h"
 #include "mem.h"
 #include "policy.h"
 #include "say.h"
@@ -28,22 +33,36 @@ enum { GOOD = 0, BAD = 1, USAGE = 2 };
 
 struct options {
 	const char *conf;   /* -c, or NULL: the system's policy */
-	const char *output; /* -o, or NULL */
+	const char *stage;  /* -s */
+	const char *output; /* -o */
+	const char *junit;  /* --junit */
+	const char *from;   /* --from */
 	bool verbose;       /* -v */
 };
+
+/* This program's folder: in a build tree everything is there. */
+static const char *own_folder(struct arena *a)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	return n > 0 ? arena_format(a, "%s", dirname(self)) : "/nonexistent";
+}
 
 /* The vendor's files lie beside the program in a build tree, else where they are installed. */
 static const char *vendor_folder(struct arena *a)
 {
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	char *folder;
+	const char *folder = own_folder(a);
 
-	if (n <= 0)
-		return PATH_VENDOR;
-	self[n] = '\0';
-	folder = arena_format(a, "%s", dirname(self));
 	return access(arena_format(a, "%s/groups.conf", folder), R_OK) == 0 ? folder : PATH_VENDOR;
+}
+
+static const char *wrapper_program(struct arena *a)
+{
+	const char *beside = arena_format(a, "%s/stagefence", own_folder(a));
+
+	return access(beside, X_OK) == 0 ? beside : PATH_WRAPPER;
 }
 
 static void print_sources(const struct sources *sources)
@@ -115,14 +134,202 @@ static int run_compile(const struct options *o, char **argv)
 	return good ? GOOD : BAD;
 }
 
+/* The policy that -c or the system names, and the stage of -s in it; false: it has been said why
+ * there is none. */
+static const struct policy *read_policy(struct arena *a, const char *conf)
+{
+	struct sources sources;
+
+	return conf_read(a, conf, vendor_folder(a), &sources);
+}
+
+static const struct stage *find_stage(const struct policy *p, const char *name)
+{
+	const struct stage *only = NULL;
+	size_t stages = 0;
+
+	for (size_t i = 0; i < p->stage_count; i++) {
+		if (name != NULL && strcmp(p->stages[i]->own.name, name) == 0)
+			return p->stages[i];
+		if (!p->stages[i]->is_profile) {
+			stages++;
+			only = p->stages[i];
+		}
+	}
+	if (name == NULL && stages == 1)
+		return only;
+	if (name == NULL)
+		say("there are %zu stages: name one with -s", stages);
+	else
+		say("there is no stage %s", name);
+	return NULL;
+}
+
+static int run_show(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	const struct policy *p = read_policy(a, o->conf);
+	const struct stage *s = p != NULL && o->stage != NULL ? find_stage(p, o->stage) : NULL;
+	bool good = p != NULL && (o->stage == NULL || s != NULL);
+
+	(void)argv;
+	if (good)
+		explain_show(p, s, a);
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
+/* The arguments of explain: as in a policy's conditions. NULL once it has been said which is none.
+ */
+static const uint64_t *read_arguments(struct arena *a, char **argv)
+{
+	enum { ARGUMENTS = 6 };
+	uint64_t *args = arena_array(a, ARGUMENTS, sizeof *args);
+	size_t length;
+	const char *bad;
+
+	for (size_t i = 0; i < ARGUMENTS && argv[i] != NULL; i++)
+		if (!const_read(argv[i], abi_native() == ABI_AARCH64, &args[i], &bad, &length)) {
+			say("\"%s\" is neither a known constant nor a number", argv[i]);
+			return NULL;
+		}
+	return args;
+}
+
+static int run_explain(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	const struct policy *p = read_policy(a, o->conf);
+	const struct stage *s = p != NULL ? find_stage(p, o->stage) : NULL;
+	const struct call *call = call_named(argv[0]);
+	const uint64_t *args = argv[1] != NULL ? read_arguments(a, argv + 1) : NULL;
+	bool good = s != NULL && call != NULL && (args != NULL || argv[1] == NULL);
+
+	if (call == NULL)
+		say("unknown system call %s", argv[0]);
+	if (good)
+		explain_call(p, s, call, args, a);
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
+/* A name with a slash or an ending is a policy's file; any other is a stage. */
+static bool names_file(const char *text)
+{
+	return strchr(text, '/') != NULL || strchr(text, '.') != NULL;
+}
+
+static bool diff_policies(
+    const struct policy *p, const struct policy *q, const char *only, struct arena *a)
+{
+	bool same = true;
+
+	for (size_t i = 0; i < p->stage_count; i++) {
+		const struct stage *s = p->stages[i], *t = NULL;
+
+		if (s->is_profile || (only != NULL && strcmp(s->own.name, only) != 0))
+			continue;
+		for (size_t k = 0; k < q->stage_count; k++)
+			if (!q->stages[k]->is_profile &&
+			    strcmp(q->stages[k]->own.name, s->own.name) == 0)
+				t = q->stages[k];
+		if (t == NULL)
+			printf("%s: only in the first\n", s->own.name);
+		same = t != NULL && explain_diff(p, s, q, t, a) && same;
+	}
+	for (size_t k = 0; k < q->stage_count; k++) {
+		bool found = q->stages[k]->is_profile ||
+		    (only != NULL && strcmp(q->stages[k]->own.name, only) != 0);
+
+		for (size_t i = 0; !found && i < p->stage_count; i++)
+			found = !p->stages[i]->is_profile &&
+			    strcmp(q->stages[k]->own.name, p->stages[i]->own.name) == 0;
+		if (!found)
+			printf("%s: only in the second\n", q->stages[k]->own.name);
+		same = same && found;
+	}
+	return same;
+}
+
+static int run_diff(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	bool files = names_file(argv[0]) || names_file(argv[1]), same = false;
+	const struct policy *p = read_policy(a, files ? argv[0] : o->conf);
+	const struct policy *q = files ? read_policy(a, argv[1]) : p;
+	const struct stage *s = !files && p != NULL ? find_stage(p, argv[0]) : NULL;
+	const struct stage *t = !files && p != NULL ? find_stage(p, argv[1]) : NULL;
+
+	if (files && p != NULL && q != NULL)
+		same = diff_policies(p, q, o->stage, a);
+	else if (s != NULL && t != NULL)
+		same = explain_diff(p, s, q, t, a);
+	arena_free(a);
+	return same ? GOOD : BAD;
+}
+
+static int run_test(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	struct sources sources;
+	struct expect e = { .file = o->conf != NULL ? o->conf : PATH_CONF,
+		.stage = o->stage,
+		.junit = o->junit,
+		.wrapper = wrapper_program(a) };
+	bool good;
+
+	(void)argv;
+	e.policy = conf_read(a, o->conf, vendor_folder(a), &sources);
+	e.image = e.policy == NULL ? NULL : compile_policy(e.policy, &sources, a, &e.image_size);
+	good = e.image != NULL && expect_test(&e, a);
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
+/* What of a foreign policy could not be carried over is an answer: no, though the rest is written.
+ */
+static int run_import(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	const char *text;
+	bool good;
+
+	if (o->from == NULL || strcmp(o->from, "jacamar") != 0) {
+		say("import needs --from jacamar; no other format is known");
+		arena_free(a);
+		return USAGE;
+	}
+	say_notes(true);
+	text = jacamar_read(a, argv[0]);
+	good = text != NULL &&
+	    image_write(o->output != NULL ? o->output : "-", text, strlen(text)) &&
+	    say_count() == 0;
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
 static const struct command {
-	const char *name, *options, *arguments, *what;
+	const char *name;
+	const char *options; /* letters, as for getopt(3) */
+	int least, most;     /* arguments behind the options */
+	const char *arguments, *what;
 	int (*run)(const struct options *, char **argv);
 } commands[] = {
-	{ "check", "c:v", "[-v] [-c FILE]",
+	{ "check", "c:v", 0, 0, "[-v] [-c FILE]",
 	    "read the policy, prove its filters and report every mistake", run_check },
-	{ "compile", "c:o:v", "[-v] [-c FILE] [-o IMAGE]",
+	{ "compile", "c:o:v", 0, 0, "[-v] [-c FILE] [-o IMAGE]",
 	    "write the compiled policy, for the system into " PATH_IMAGE, run_compile },
+	{ "show", "c:s:", 0, 0, "[-c FILE] [-s STAGE]",
+	    "print what the policy comes to, each rule with its file and line", run_show },
+	{ "explain", "c:s:", 1, 7, "[-c FILE] [-s STAGE] CALL [ARG...]",
+	    "say what happens to a call, which rule decides and what would change it",
+	    run_explain },
+	{ "test", "c:s:J:", 0, 0, "[-c FILE] [-s STAGE] [--junit FILE]",
+	    "try what the policy expects of itself, calls and commands, and print TAP", run_test },
+	{ "diff", "c:s:", 2, 2, "[-c FILE] [-s STAGE] A B",
+	    "say what is different between two policies' files, or two stages", run_diff },
+	{ "import", "F:o:", 1, 1, "--from jacamar [-o FILE] TOML",
+	    "turn Jacamar CI's [auth.seccomp] into a policy", run_import },
 };
 
 static void print_help(FILE *to)
@@ -133,10 +340,27 @@ static void print_help(FILE *to)
 		    commands[i].what);
 	fprintf(to,
 	    "\n  -c FILE    this policy instead of " PATH_CONF " and its drop-ins\n"
-	    "  -o IMAGE   write the compiled policy there; - is standard output\n"
+	    "  -s STAGE   this stage only\n"
+	    "  --junit FILE  write a report for a CI service there, too\n"
+	    "  -o FILE    write the compiled policy (import: the text) there; - is standard "
+	    "output\n"
 	    "  -v         say which files were read\n"
 	    "  -h, -V     print this, or the version\n\n"
 	    "Exit status: 0 good, 1 the answer is no, 2 wrong usage.\n");
+}
+
+/* Options with a word for a name; a command takes those whose letter is among its own. */
+enum { OPTION_JUNIT = 'J', OPTION_FROM = 'F' };
+static const struct option long_options[] = {
+	{ "junit", required_argument, NULL, OPTION_JUNIT },
+	{ "from", required_argument, NULL, OPTION_FROM },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int usage(const struct command *command)
+{
+	say("usage: stagefencectl %s %s", command->name, command->arguments);
+	return USAGE;
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -148,18 +372,23 @@ static int run(const struct command *command, int argc, char **argv)
 	if (status < 0)
 		die("out of memory");
 	optind = 1;
-	while ((c = getopt(argc, argv, letters)) != -1)
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
+		if (c != '?' && strchr(command->options, c) == NULL)
+			c = '?';
 		switch (c) {
 		case 'c': o.conf = optarg; break;
+		case 's': o.stage = optarg; break;
 		case 'o': o.output = optarg; break;
 		case 'v': o.verbose = true; break;
-		default: free(letters); return USAGE;
+		case OPTION_JUNIT: o.junit = optarg; break;
+		case OPTION_FROM: o.from = optarg; break;
+		default: free(letters); return usage(command);
 		}
-	free(letters);
-	if (argv[optind] != NULL) {
-		say("%s: %s does not take \"%s\"", command->name, command->name, argv[optind]);
-		return USAGE;
 	}
+	free(letters);
+	if (argc - optind < command->least || argc - optind > command->most)
+		return usage(command);
 	status = command->run(&o, argv + optind);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		say("standard output: %s", strerror(errno));

@@ -107,14 +107,31 @@ static bool cubes_of(struct arena *a, const struct clause *clause, struct cubes 
 
 /* ---- libseccomp ---- */
 
+/* From first to the next range's first: an action, or to be asked of the chained programs of an
+ * ABI. */
+struct range {
+	uint32_t first, action;
+	const struct side *chained; /* or NULL */
+};
+
+/* What there is for each ABI that the stage admits. */
+struct side {
+	enum abi abi;
+	scmp_filter_ctx last, layer[LAYERS_MAX];
+	size_t layer_count;
+	struct program chain; /* for calls with conditions; may be empty */
+	size_t at;            /* where the chain lies, counted from the program's end */
+	struct range *ranges;
+	size_t range_count;
+};
+
 struct build {
 	const struct policy *policy;
 	const struct stage *stage;
 	struct arena *arena;
 	bool loader;
 	uint32_t fallback; /* for numbers that no table knows */
-	scmp_filter_ctx last, layer[LAYERS_MAX];
-	size_t layer_count;
+	struct side side[ABI_COUNT];
 };
 
 static void say_library(const struct build *b, const char *what, int error)
@@ -131,16 +148,24 @@ static bool need_context(const struct build *b, scmp_filter_ctx *made, uint32_t 
 	if (*made != NULL)
 		return true;
 	*made = seccomp_init(fallback);
-	error = *made == NULL
-	    ? -ENOMEM
-	    : seccomp_attr_set(*made, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	error = *made == NULL ? -ENOMEM : 0;
+	if (error == 0)
+		error = seccomp_attr_set(*made, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (error == 0)
+		error = seccomp_attr_set(
+		    *made, SCMP_FLTATR_CTL_OPTIMIZE, b->stage->attributes.optimize);
 	if (error != 0)
 		say_library(b, "a new filter", error);
 	return error == 0;
 }
 
-static bool add_rule(const struct build *b, scmp_filter_ctx ctx, const struct call *call,
-    uint32_t action, const struct cube *cube)
+/*
+ * Every filter is made for the native ABI, under the raw number that the call has on the one in
+ * question; adapt() then puts that ABI in its place. libseccomp's own translation would take names
+ * that it knows only.
+ */
+static bool add_rule(const struct build *b, scmp_filter_ctx ctx, enum abi abi,
+    const struct call *call, uint32_t action, const struct cube *cube)
 {
 	struct scmp_arg_cmp compare[ARGUMENTS];
 	unsigned count = 0;
@@ -150,29 +175,33 @@ static bool add_rule(const struct build *b, scmp_filter_ctx ctx, const struct ca
 		if (cube->mask[arg] != 0)
 			compare[count++] = SCMP_CMP64(
 			    arg, SCMP_CMP_MASKED_EQ, cube->mask[arg], cube->value[arg]);
-	error = seccomp_rule_add_exact_array(ctx, action, call->nr[abi_native()], count, compare);
+	error = seccomp_rule_add_exact_array(ctx, action, call->nr[abi], count, compare);
 	/* two clauses may come down to the same comparison; libseccomp 2.6 says so */
 	if (error != 0 && error != -EEXIST)
 		say_library(b, call->name, error);
 	return error == 0 || error == -EEXIST;
 }
 
-static bool say_complex(const struct build *b, const struct clause *clause, const struct call *call)
+static bool say_complex(
+    const struct build *b, const struct clause *clause, const struct call *call, const char *why)
 {
 	const struct rule *r = clause->decision.rule;
 	const struct origin *at = r != NULL ? &r->origin : &b->stage->own.origin;
 
-	say_at(at->file, at->line, "stage %s: the conditions on %s are too many for a filter",
-	    b->stage->own.name, call->name);
+	say_at(at->file, at->line, "stage %s: the conditions on %s are %s", b->stage->own.name,
+	    call->name, why);
 	return false;
 }
 
 /* A call's decision list, with what the loader needs in front. */
-static size_t list_call(const struct build *b, const struct call *call, struct clause **all)
+static size_t list_call(
+    const struct build *b, enum abi abi, const struct call *call, struct clause **all)
 {
 	struct clause *list, *before;
-	size_t before_count = b->loader ? loader_clauses(call, b->arena, &before) : 0;
-	size_t count = policy_list(b->policy, b->stage, call, b->arena, &list);
+	size_t before_count = b->loader && abi == abi_native()
+	    ? loader_clauses(call, b->arena, &before)
+	    : 0;
+	size_t count = policy_list_on(b->policy, b->stage, abi, call, b->arena, &list);
 
 	*all = list;
 	if (before_count == 0)
@@ -184,16 +213,34 @@ static size_t list_call(const struct build *b, const struct call *call, struct c
 }
 
 /*
+ * On i386 a 64-bit argument takes two registers and moves those behind it; mmap and select take a
+ * pointer to theirs; clone swaps its last two. A condition that was written for x86_64 would look
+ * at something else.
+ */
+static bool elsewhere_on_i386(const struct call *call)
+{
+	static const char *const names[] = { "clone", "fadvise64", "fallocate", "fanotify_mark",
+		"mmap", "pread64", "pwrite64", "readahead", "select", "sync_file_range", "truncate",
+		"ftruncate" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(call->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/*
  * A list with conditions: consecutive clauses with one action share a layer, for they are
  * alternatives; the first clause without conditions goes into the last program, unless that answers
  * so anyway.
  */
-static bool add_call(struct build *b, const struct call *call, const struct clause *list)
+static bool add_call(
+    struct build *b, struct side *side, const struct call *call, const struct clause *list)
 {
 	static const struct cube any;
 	size_t layer = 0;
 
-	if (!need_context(b, &b->last, b->fallback))
+	if (!need_context(b, &side->last, b->fallback))
 		return false;
 	for (size_t i = 0; list[i].condition_count > 0; i++) {
 		uint32_t action = list[i].decision.action;
@@ -202,19 +249,24 @@ static bool add_call(struct build *b, const struct call *call, const struct clau
 		if (i > 0 && action != list[i - 1].decision.action)
 			layer++;
 		if (layer == LAYERS_MAX || !cubes_of(b->arena, &list[i], &cubes))
-			return say_complex(b, &list[i], call);
-		if (!need_context(b, &b->layer[layer], no_answer))
+			return say_complex(b, &list[i], call, "too many for a filter");
+		if (side->abi == ABI_I386 && list[i].conditions[0].arg > 0 &&
+		    elsewhere_on_i386(call))
+			return say_complex(b, &list[i], call,
+			    "on other arguments on i386, which the stage admits");
+		if (!need_context(b, &side->layer[layer], no_answer))
 			return false;
-		if (layer == b->layer_count)
-			b->layer_count++;
+		if (layer == side->layer_count)
+			side->layer_count++;
 		for (size_t k = 0; k < cubes.count; k++)
-			if (!add_rule(b, b->layer[layer], call, action, &cubes.items[k]))
+			if (!add_rule(
+				b, side->layer[layer], side->abi, call, action, &cubes.items[k]))
 				return false;
 	}
 	while (list->condition_count > 0)
 		list++;
 	return list->decision.action == b->fallback ||
-	    add_rule(b, b->last, call, list->decision.action, &any);
+	    add_rule(b, side->last, side->abi, call, list->decision.action, &any);
 }
 
 /* libseccomp before 2.6 exports to a descriptor only. */
@@ -253,44 +305,51 @@ static void chain(const struct program *layer, struct program *all, struct sock_
 	all->count += layer->count;
 }
 
-/* The program for calls with conditions; nothing if there are none. */
-static bool chain_layers(struct build *b, struct program *out)
+/* From the native ABI to another: its architecture, and for x32 numbers that libseccomp takes for
+ * foreign. */
+static void adapt(struct program *p, enum abi abi)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		struct sock_filter *f = &p->code[i];
+		bool after_arch = i > 0 && f[-1].code == (BPF_LD | BPF_W | BPF_ABS) &&
+		    f[-1].k == offsetof(struct seccomp_data, arch);
+
+		if (after_arch && f->code == (BPF_JMP | BPF_JEQ | BPF_K))
+			f->k = abi_audit_arch(abi);
+		if (abi == ABI_X32 && f->code == (BPF_JMP | BPF_JGE | BPF_K) && f->k == X32_BIT)
+			f->k = UINT32_MAX;
+	}
+}
+
+static bool chain_layers(struct build *b, struct side *side)
 {
 	struct program layer;
 
-	*out = (struct program){ NULL, 0 };
-	if (b->last != NULL && !export(b, b->last, out))
+	if (side->last == NULL)
+		return true;
+	if (!export(b, side->last, &side->chain))
 		return false;
-	for (size_t i = b->layer_count; i-- > 0;) {
-		if (!export(b, b->layer[i], &layer))
+	for (size_t i = side->layer_count; i-- > 0;) {
+		if (!export(b, side->layer[i], &layer))
 			return false;
-		chain(&layer, out,
-		    arena_array(b->arena, layer.count + out->count, sizeof *out->code));
+		chain(&layer, &side->chain,
+		    arena_array(b->arena, layer.count + side->chain.count, sizeof *layer.code));
 	}
+	adapt(&side->chain, side->abi);
 	return true;
 }
 
 /* ---- numbers ---- */
 
-/* From first to the next range's first: an action, or to be asked of the chained programs. */
-struct range {
-	uint32_t first, action;
-	bool conditional;
-};
-
-struct ranges {
-	struct range items[NUMBERS + 4];
-	size_t count;
-};
-
-static void add_range(struct ranges *r, uint32_t first, uint32_t action, bool conditional)
+static void add_range(
+    struct build *b, struct side *to, uint32_t first, uint32_t action, const struct side *chained)
 {
-	const struct range *last = r->count > 0 ? &r->items[r->count - 1] : NULL;
+	const struct range *last = to->range_count > 0 ? &to->ranges[to->range_count - 1] : NULL;
 
-	if (last != NULL && last->conditional == conditional &&
-	    (conditional || last->action == action))
+	if (last != NULL && last->chained == chained && (chained != NULL || last->action == action))
 		return;
-	r->items[r->count++] = (struct range){ first, action, conditional };
+	to->ranges = arena_grow(b->arena, to->ranges, to->range_count, sizeof *to->ranges);
+	to->ranges[to->range_count++] = (struct range){ first, action, chained };
 }
 
 /* Code that is written from its end: where a jump leads is known when the jump is written. */
@@ -303,7 +362,6 @@ struct backwards {
 		size_t at; /* count when it was the first instruction */
 	} leaf[64];
 	size_t leaf_count;
-	size_t chained; /* where the chained programs begin */
 };
 
 enum { NEAR = 255 };
@@ -321,16 +379,16 @@ static size_t put(struct backwards *c, struct sock_filter insn)
 /* An instruction at most NEAR before what is written next, that answers for the range. */
 static size_t put_leaf(struct backwards *c, const struct range *r)
 {
-	if (r->conditional && c->count - c->chained < NEAR)
-		return c->chained;
-	/* in front of a jump there are two more at most: see put_tree */
-	for (size_t i = c->leaf_count; !r->conditional && i-- > 0;)
-		if (c->leaf[i].action == r->action && c->count - c->leaf[i].at < NEAR - 2)
-			return c->leaf[i].at;
-	if (r->conditional)
+	if (r->chained != NULL && c->count - r->chained->at < NEAR)
+		return r->chained->at;
+	if (r->chained != NULL)
 		return put(c,
 		    (struct sock_filter)BPF_STMT(
-			BPF_JMP | BPF_JA, (uint32_t)(c->count - c->chained)));
+			BPF_JMP | BPF_JA, (uint32_t)(c->count - r->chained->at)));
+	/* in front of a jump there are two more at most: see put_tree */
+	for (size_t i = c->leaf_count; i-- > 0;)
+		if (c->leaf[i].action == r->action && c->count - c->leaf[i].at < NEAR - 2)
+			return c->leaf[i].at;
 	if (c->leaf_count < sizeof c->leaf / sizeof c->leaf[0]) {
 		c->leaf[c->leaf_count].action = r->action;
 		c->leaf[c->leaf_count++].at = c->count + 1;
@@ -363,31 +421,58 @@ static size_t put_tree(struct backwards *c, const struct range *r, size_t count)
 		(uint8_t)(c->count - high), (uint8_t)(c->count - low)));
 }
 
-/* Architecture and number in front of the chained programs; both in one piece. */
-static bool put_numbers(struct build *b, const struct ranges *ranges, struct program *out)
+static void put_chain(struct backwards *c, struct side *side)
+{
+	if (side->chain.count > BODY_MAX - c->count)
+		c->full = true;
+	else if (side->chain.count > 0) {
+		c->count += side->chain.count;
+		memcpy(c->end - c->count, side->chain.code,
+		    side->chain.count * sizeof *side->chain.code);
+	}
+	side->at = c->count;
+}
+
+/* The tree of one architecture's numbers, and the load of the number before it. */
+static size_t put_side(struct backwards *c, const struct side *side)
+{
+	size_t tree = put_tree(c, side->ranges, side->range_count);
+
+	if (tree != c->count)
+		put(c, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(c->count - tree)));
+	return put(c,
+	    (struct sock_filter)BPF_STMT(
+		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+}
+
+/*
+ * From its end: the chained programs of each ABI, the tree of i386's numbers, the native one (x32's
+ * numbers among them), and the question of the architecture.
+ */
+static bool put_all(struct build *b, struct program *out)
 {
 	struct sock_filter *room = arena_array(b->arena, BODY_MAX, sizeof *room);
 	struct backwards c = { .end = room + BODY_MAX };
-	const struct range killed = { 0, SECCOMP_RET_KILL_PROCESS, false };
-	size_t tree, kill;
+	const struct range killed = { 0, b->stage->attributes.bad_arch_action, NULL };
+	size_t other, native, kill;
 
-	c.full = out->count > BODY_MAX;
-	if (out->count > 0 && !c.full) {
-		memcpy(c.end - out->count, out->code, out->count * sizeof *room);
-		c.count = out->count;
-	}
-	c.chained = c.count;
-	tree = put_tree(&c, ranges->items, ranges->count);
+	for (size_t abi = 0; abi < ABI_COUNT; abi++)
+		put_chain(&c, &b->side[abi]);
+	other = b->side[ABI_I386].range_count > 0 ? put_side(&c, &b->side[ABI_I386]) : 0;
+	native = put_side(&c, &b->side[abi_native()]);
 	kill = put_leaf(&c, &killed);
-	if (tree != c.count)
-		tree = put(
-		    &c, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(c.count - tree)));
+	if (other != 0) {
+		other = reach(&c, other);
+		put(&c,
+		    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+			abi_audit_arch(ABI_I386), (uint8_t)(c.count - other),
+			(uint8_t)(c.count - kill)));
+		kill = c.count;
+	}
+	native = reach(&c, native);
 	put(&c,
-	    (struct sock_filter)BPF_STMT(
-		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
-	put(&c,
-	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, abi_audit_arch(abi_native()), 0,
-		(uint8_t)(c.count - kill)));
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, abi_audit_arch(abi_native()),
+		(uint8_t)(c.count - native), (uint8_t)(c.count - kill)));
 	put(&c,
 	    (struct sock_filter)BPF_STMT(
 		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
@@ -402,51 +487,73 @@ static bool put_numbers(struct build *b, const struct ranges *ranges, struct pro
 	return true;
 }
 
-static bool build(struct build *b, struct program *out)
+/* The numbers of one ABI, from base on, into the tree of the architecture that they come in by. */
+static bool add_numbers(struct build *b, struct side *side, struct side *tree, uint32_t base)
 {
-	struct ranges *ranges = arena_get(b->arena, sizeof *ranges);
-	struct clause *list;
-
-	list_call(b, NULL, &list);
-	b->fallback = list[0].decision.action;
-	for (uint32_t nr = 0; nr < NUMBERS; nr++) {
-		const struct call *call = call_numbered(abi_native(), nr);
+	for (uint32_t nr = base; nr < base + NUMBERS; nr++) {
+		const struct call *call = call_numbered(side->abi, nr);
+		struct clause *list;
 		bool conditional;
 
 		if (call == NULL) {
-			add_range(ranges, nr, b->fallback, false);
+			add_range(b, tree, nr, b->fallback, NULL);
 			continue;
 		}
-		list_call(b, call, &list);
+		list_call(b, side->abi, call, &list);
 		conditional = list[0].condition_count > 0;
-		add_range(ranges, nr, list[0].decision.action, conditional);
-		if (conditional && !add_call(b, call, list))
+		add_range(b, tree, nr, list[0].decision.action, conditional ? side : NULL);
+		if (conditional && !add_call(b, side, call, list))
 			return false;
 	}
-	add_range(ranges, NUMBERS, b->fallback, false);
+	add_range(b, tree, base + NUMBERS, b->fallback, NULL);
+	return true;
+}
+
+static bool build(struct build *b, struct program *out)
+{
+	struct side *native = &b->side[abi_native()];
+	unsigned admitted = b->stage->attributes.architectures;
+	struct clause *list;
+	bool good;
+
+	for (size_t abi = 0; abi < ABI_COUNT; abi++)
+		b->side[abi].abi = (enum abi)abi;
+	list_call(b, abi_native(), NULL, &list);
+	b->fallback = list[0].decision.action;
+	good = add_numbers(b, native, native, 0);
 	if (abi_native() == ABI_X86_64) {
-		/* x32's numbers; but for -1, a call that a tracer skipped */
-		add_range(ranges, X32_BIT, SECCOMP_RET_KILL_PROCESS, false);
-		add_range(ranges, UINT32_MAX, b->fallback, false);
+		if (admitted & 1u << ABI_X32)
+			good = good && add_numbers(b, &b->side[ABI_X32], native, X32_BIT);
+		else
+			add_range(b, native, X32_BIT, b->stage->attributes.bad_arch_action, NULL);
+		/* -1, a call that a tracer skipped */
+		add_range(b, native, UINT32_MAX, b->fallback, NULL);
+		if (admitted & 1u << ABI_I386)
+			good = good && add_numbers(b, &b->side[ABI_I386], &b->side[ABI_I386], 0);
 	}
-	return chain_layers(b, out) && put_numbers(b, ranges, out);
+	for (size_t abi = 0; good && abi < ABI_COUNT; abi++)
+		good = chain_layers(b, &b->side[abi]);
+	return good && put_all(b, out);
 }
 
 bool filter_build(const struct policy *p, const struct stage *s, bool loader, struct arena *a,
     struct program *out)
 {
-	struct build b = { .policy = p, .stage = s, .arena = a, .loader = loader };
+	struct build *b = arena_get(a, sizeof *b);
 	bool good;
 
+	*b = (struct build){ .policy = p, .stage = s, .arena = a, .loader = loader };
 	/* what this machine's kernel can do is asked when the fence is raised, not when it is
 	 * compiled */
 	seccomp_api_set(6);
-	good = build(&b, out);
-	if (b.last != NULL)
-		seccomp_release(b.last);
-	for (size_t i = 0; i < LAYERS_MAX; i++)
-		if (b.layer[i] != NULL)
-			seccomp_release(b.layer[i]);
+	good = build(b, out);
+	for (size_t abi = 0; abi < ABI_COUNT; abi++) {
+		if (b->side[abi].last != NULL)
+			seccomp_release(b->side[abi].last);
+		for (size_t i = 0; i < LAYERS_MAX; i++)
+			if (b->side[abi].layer[i] != NULL)
+				seccomp_release(b->side[abi].layer[i]);
+	}
 	return good;
 }
 

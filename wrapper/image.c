@@ -92,6 +92,7 @@ bool image_write(const char *path, const void *data, size_t size)
 {
 	char name[4096];
 	int n = snprintf(name, sizeof name, "%s.%ld.new", path, (long)getpid()), fd;
+	struct stat old;
 	bool good;
 
 	if (strcmp(path, "-") == 0) {
@@ -102,6 +103,11 @@ bool image_write(const char *path, const void *data, size_t size)
 	}
 	if (n < 0 || (size_t)n >= sizeof name) {
 		say("%s: %s", path, strerror(ENAMETOOLONG));
+		return false;
+	}
+	/* root's -o /dev/null would put a file in the device's place */
+	if (lstat(path, &old) == 0 && !S_ISREG(old.st_mode)) {
+		say("%s: there is something else than a regular file", path);
 		return false;
 	}
 	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);

@@ -131,7 +131,9 @@ size_t loader_clauses(const struct call *call, struct arena *a, struct clause **
 		(*list)[count] = (struct clause){ .decision = { SECCOMP_RET_ALLOW, NULL } };
 		if (n->mask != 0) {
 			c = arena_get(a, sizeof *c);
-			*c = (struct condition){ n->arg, OP_EQ, n->mask, n->value };
+			*c = (struct condition){
+				.arg = n->arg, .op = OP_EQ, .mask = n->mask, .value = n->value
+			};
 			(*list)[count].conditions = c;
 			(*list)[count].condition_count = 1;
 		}

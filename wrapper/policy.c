@@ -1,9 +1,11 @@
 #include "policy.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "calls.h"
+#include "consts.h"
 #include "mem.h"
 
 enum { X32_BIT = 0x40000000 };
@@ -18,6 +20,25 @@ bool action_stricter(uint32_t a, uint32_t b)
 bool action_refuses(uint32_t action)
 {
 	return action_stricter(action, SECCOMP_RET_LOG);
+}
+
+const char *action_text(struct arena *a, uint32_t action)
+{
+	unsigned data = action & SECCOMP_RET_DATA;
+
+	switch (action & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW: return "allow";
+	case SECCOMP_RET_LOG: return "log";
+	case SECCOMP_RET_TRACE: return "trace";
+	case SECCOMP_RET_USER_NOTIF: return "notify";
+	case SECCOMP_RET_TRAP: return "trap";
+	case SECCOMP_RET_KILL_THREAD: return "kill_thread";
+	case SECCOMP_RET_KILL_PROCESS: return "kill_process";
+	case SECCOMP_RET_ERRNO:
+		return const_errno_name(data) != NULL ? const_errno_name(data)
+						      : arena_format(a, "errno %u", data);
+	default: return arena_format(a, "0x%08x", action);
+	}
 }
 
 bool condition_holds(const struct condition *c, const uint64_t args[6])
@@ -36,11 +57,71 @@ bool condition_holds(const struct condition *c, const uint64_t args[6])
 	abort();
 }
 
-static bool rule_matches(const struct rule *r, const uint64_t args[6])
+uint64_t condition_witness(const struct condition *c)
 {
-	for (size_t i = 0; i < r->condition_count; i++)
-		if (!condition_holds(&r->conditions[i], args))
+	switch (c->op) {
+	case OP_NE: return c->value ^ (c->mask & -c->mask);
+	case OP_LT: return c->value - 1;
+	case OP_GT: return c->value + 1;
+	default: return c->value;
+	}
+}
+
+struct condition condition_on(enum abi abi, const struct condition *c)
+{
+	struct condition on = *c;
+
+	if (abi == ABI_I386 && on.value >> 32 == UINT32_MAX) {
+		on.mask &= UINT32_MAX;
+		on.value &= UINT32_MAX;
+	}
+	return on;
+}
+
+/* A number that fits 32 bits, or is negative in 64: both are what people write for an int. */
+static bool narrow(uint64_t *value)
+{
+	const uint64_t low = UINT32_MAX;
+
+	if (*value > low && *value < ~(uint64_t)INT32_MAX)
+		return false;
+	*value &= low;
+	return true;
+}
+
+const char *condition_fit(struct arena *a, struct condition *c, const struct call *call)
+{
+	size_t arguments = strlen(call->widths);
+
+	if (c->arg >= arguments)
+		return arena_format(a, "%s has %s%zu arguments: there is no arg %u", call->name,
+		    arguments > 0 ? "only " : "", arguments, c->arg);
+	if (c->mask != ~(uint64_t)0 && c->op != OP_EQ && c->op != OP_NE)
+		return "a mask goes with == and != only";
+	if (call_arg_is_word(call, abi_native(), c->arg)) {
+		const char *wide = !narrow(&c->mask) ? "mask" : !narrow(&c->value) ? "value" : NULL;
+
+		if (wide != NULL)
+			return arena_format(a,
+			    "the %s has more than 32 bits, but the kernel looks at 32 of %s's arg "
+			    "%u",
+			    wide, call->name, c->arg);
+	}
+	if (c->mask == 0)
+		return "a mask without bits";
+	if ((c->value & ~c->mask) != 0)
+		return "the value has bits that the mask leaves out: they are never equal";
+	return NULL;
+}
+
+static bool rule_matches(const struct rule *r, enum abi abi, const uint64_t args[6])
+{
+	for (size_t i = 0; i < r->condition_count; i++) {
+		struct condition c = condition_on(abi, &r->conditions[i]);
+
+		if (!condition_holds(&c, args))
 			return false;
+	}
 	return true;
 }
 
@@ -79,7 +160,7 @@ static const struct rule *rules_of(
 	*count = 0;
 	while (low + *count < level->rule_count && level->rules[low + *count].call == call)
 		++*count;
-	return level->rules + low;
+	return level->rule_count == 0 ? NULL : &level->rules[low];
 }
 
 /* Calls that a program cannot do without whatever it is for: it ends with them, or returns from a
@@ -95,28 +176,91 @@ static bool always_allowed(const struct call *call)
 	return false;
 }
 
+static const struct rule *fallback_of(const struct stage *s)
+{
+	for (size_t i = 0; i < s->level_count; i++)
+		if (s->levels[i]->fallback != NULL)
+			return s->levels[i]->fallback;
+	return NULL;
+}
+
 static struct decision decide_default(const struct stage *s, const struct call *call)
 {
-	struct decision allow = { SECCOMP_RET_ALLOW, NULL };
+	const struct decision allow = { SECCOMP_RET_ALLOW, NULL };
+	const struct rule *fallback = fallback_of(s);
+	uint16_t newest = s->attributes.newest_kernel;
 
 	if (s->disabled || always_allowed(call))
 		return allow;
-	for (size_t i = 0; i < s->level_count; i++)
-		if (s->levels[i]->fallback != NULL)
-			return (struct decision){ s->levels[i]->fallback->action,
-				s->levels[i]->fallback };
-	return allow;
+	if (call == NULL || (newest != 0 && call->since > newest))
+		return (struct decision){ SECCOMP_RET_ERRNO | ENOSYS, NULL };
+	if (fallback == NULL)
+		return allow;
+	/* glibc's threads and posix_spawn take EPERM for a failure, and ENOSYS for an old kernel */
+	if ((fallback->action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO &&
+	    strcmp(call->name, "clone3") == 0)
+		return (struct decision){ SECCOMP_RET_ERRNO | ENOSYS, fallback };
+	return (struct decision){ fallback->action, fallback };
 }
 
-static struct decision decide_stage(
-    const struct stage *s, const struct call *call, const uint64_t args[6])
+void policy_resolve(struct stage *s)
 {
+	struct attributes *to = &s->attributes;
+
+	*to = (struct attributes){ .no_new_privs = true,
+		.tsync = true,
+		.optimize = 2,
+		.bad_arch_action = SECCOMP_RET_KILL_PROCESS };
+	for (size_t i = 0; i < s->level_count; i++) {
+		const struct attributes *from = &s->levels[i]->attributes;
+		unsigned new = from->set & ~to->set;
+
+		to->set |= new;
+		if (new &ATTRIBUTE_NO_NEW_PRIVS)
+			to->no_new_privs = from->no_new_privs;
+		if (new &ATTRIBUTE_NEWEST_KERNEL)
+			to->newest_kernel = from->newest_kernel;
+		if (new &ATTRIBUTE_BAD_ARCH)
+			to->bad_arch_action = from->bad_arch_action;
+		if (new &ATTRIBUTE_LOG_BLOCKED)
+			to->log_blocked = from->log_blocked;
+		if (new &ATTRIBUTE_LOG_ALLOWED)
+			to->log_allowed = from->log_allowed;
+		if (new &ATTRIBUTE_SPECULATION)
+			to->allow_speculation = from->allow_speculation;
+		if (new &ATTRIBUTE_TSYNC)
+			to->tsync = from->tsync;
+		if (new &ATTRIBUTE_OPTIMIZE)
+			to->optimize = from->optimize;
+		if (new & ATTRIBUTE_ARCHITECTURES)
+			to->architectures = from->architectures;
+		if (new & ATTRIBUTE_STRICT)
+			to->strict = from->strict;
+	}
+}
+
+/* What the kernel allows in SECCOMP_MODE_STRICT (prctl(2)); all else is SIGKILL. */
+static struct decision decide_strict(const struct call *call)
+{
+	static const char *const names[] = { "read", "write", "exit", "rt_sigreturn" };
+
+	for (size_t i = 0; call != NULL && i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(call->name, names[i]) == 0)
+			return (struct decision){ SECCOMP_RET_ALLOW, NULL };
+	return (struct decision){ SECCOMP_RET_KILL_THREAD, NULL };
+}
+
+static struct decision decide_stage(const struct stage *s, enum abi abi, const struct call *call,
+    const uint64_t args[6])
+{
+	if (s->attributes.strict)
+		return decide_strict(call);
 	for (size_t i = 0; call != NULL && !s->disabled && i < s->level_count; i++) {
 		size_t count;
 		const struct rule *r = rules_of(s->levels[i], call, &count), *best = NULL;
 
 		for (; count > 0; count--, r++)
-			if (rule_matches(r, args) &&
+			if (rule_matches(r, abi, args) &&
 			    (best == NULL ||
 				(r->condition_count > 0 && best->condition_count == 0) ||
 				((r->condition_count > 0) == (best->condition_count > 0) &&
@@ -128,26 +272,71 @@ static struct decision decide_stage(
 	return decide_default(s, call);
 }
 
+/* log_allowed: an allowed call is a logged one. */
+static struct decision logged(const struct stage *s, struct decision d)
+{
+	if (s->attributes.log_allowed && d.action == SECCOMP_RET_ALLOW)
+		d.action = SECCOMP_RET_LOG;
+	return d;
+}
+
+bool policy_abi(const struct stage *s, const struct seccomp_data *d, enum abi *abi)
+{
+	*abi = abi_native();
+	/* -1 is a call that a tracer skipped: no x32 */
+	if (abi_native() == ABI_X86_64 && (uint32_t)d->nr >= X32_BIT && d->nr != -1)
+		*abi = ABI_X32;
+	if (abi_native() == ABI_X86_64 && d->arch == abi_audit_arch(ABI_I386))
+		*abi = ABI_I386;
+	return d->arch == abi_audit_arch(*abi) &&
+	    (*abi == abi_native() || (s->attributes.architectures & 1u << *abi) != 0);
+}
+
+/* What can only refuse, one after the other: a stage's plugins, the floor's, the floor. NULL: no
+ * more. */
+static const struct stage *floor_at(const struct policy *p, const struct stage *s, size_t i)
+{
+	if (i < s->floor_count)
+		return s->floors[i];
+	i -= s->floor_count;
+	if (p->floor == NULL || i > p->floor->floor_count)
+		return NULL;
+	return i < p->floor->floor_count ? p->floor->floors[i] : p->floor;
+}
+
+bool policy_has_fence(const struct policy *p, const struct stage *s)
+{
+	return !s->disabled || floor_at(p, s, 0) != NULL;
+}
+
+/* A floor's refusal holds unless the answer so far is stricter. */
+static struct decision floored(struct decision so_far, struct decision floor)
+{
+	return action_refuses(floor.action) && !action_stricter(so_far.action, floor.action)
+	    ? floor
+	    : so_far;
+}
+
 struct decision policy_decide(
     const struct policy *p, const struct stage *s, const struct seccomp_data *d)
 {
+	const uint64_t *args = (const uint64_t *)d->args;
 	const struct call *call;
-	struct decision stage, floor;
+	const struct stage *floor;
+	struct decision decision;
+	enum abi abi;
 
-	/* -1 is a call that a tracer skipped: no x32 */
-	if (d->arch != abi_audit_arch(abi_native()) ||
-	    (abi_native() == ABI_X86_64 && (uint32_t)d->nr >= X32_BIT && d->nr != -1))
-		return (struct decision){ SECCOMP_RET_KILL_PROCESS, NULL };
-	call = call_numbered(abi_native(), (uint32_t)d->nr);
-	stage = decide_stage(s, call, (const uint64_t *)d->args);
-	if (p->floor == NULL)
-		return stage;
-	floor = decide_stage(p->floor, call, (const uint64_t *)d->args);
-	return action_refuses(floor.action) && !action_stricter(stage.action, floor.action) ? floor
-											    : stage;
+	if (!policy_abi(s, d, &abi))
+		return (struct decision){ s->attributes.bad_arch_action, NULL };
+	call = call_numbered(abi, (uint32_t)d->nr);
+	decision = logged(s, decide_stage(s, abi, call, args));
+	for (size_t i = 0; (floor = floor_at(p, s, i)) != NULL; i++)
+		decision = floored(decision, decide_stage(floor, abi, call, args));
+	return decision;
 }
 
 struct list {
+	enum abi abi;
 	struct arena *arena;
 	struct clause *items;
 	size_t count;
@@ -158,6 +347,19 @@ static void add(
 {
 	list->items = arena_grow(list->arena, list->items, list->count, sizeof *list->items);
 	list->items[list->count++] = (struct clause){ conditions, count, decision };
+}
+
+/* A rule's conditions as the list's ABI sees them. */
+static const struct condition *conditions_of(struct list *list, const struct rule *r)
+{
+	struct condition *on;
+
+	if (list->abi == abi_native())
+		return r->conditions;
+	on = arena_array(list->arena, r->condition_count, sizeof *on);
+	for (size_t i = 0; i < r->condition_count; i++)
+		on[i] = condition_on(list->abi, &r->conditions[i]);
+	return on;
 }
 
 /* A level's rules with conditions, the strictest first; then its strictest without, which ends the
@@ -173,7 +375,7 @@ static bool list_level(struct list *list, const struct level *level, const struc
 				plain = &r[i];
 			continue;
 		}
-		add(list, r[i].conditions, r[i].condition_count,
+		add(list, conditions_of(list, &r[i]), r[i].condition_count,
 		    (struct decision){ r[i].action, &r[i] });
 		for (size_t at = list->count - 1; at > first &&
 		     action_stricter(
@@ -192,6 +394,10 @@ static bool list_level(struct list *list, const struct level *level, const struc
 
 static void list_stage(struct list *list, const struct stage *s, const struct call *call)
 {
+	if (s->attributes.strict) {
+		add(list, NULL, 0, decide_strict(call));
+		return;
+	}
 	for (size_t i = 0; call != NULL && !s->disabled && i < s->level_count; i++)
 		if (list_level(list, s->levels[i], call))
 			return;
@@ -211,44 +417,56 @@ static void add_both(
 	add(list, both, count, decision);
 }
 
-/* Each clause of the floor against the whole stage: what it refuses is refused, by the stricter of
- * the two. */
-static void list_under_floor(struct list *list, const struct list *floor, const struct list *stage)
+/* Each clause of a floor against all that is above it: what it refuses is refused, by the stricter
+ * of the two. Where it refuses nothing, nor does a clause further down, all stays as it is. */
+static void list_under_floor(struct list *list, const struct list *floor, const struct list *above)
 {
-	for (size_t f = 0; f < floor->count; f++) {
+	size_t refusals = floor->count;
+
+	while (refusals > 0 && !action_refuses(floor->items[refusals - 1].decision.action))
+		refusals--;
+	for (size_t f = 0; f < refusals; f++) {
 		const struct clause *low = &floor->items[f];
 		bool decides = action_refuses(low->decision.action);
 
-		for (size_t s = 0; decides && s < stage->count; s++)
+		for (size_t s = 0; decides && s < above->count; s++)
 			decides = !action_stricter(
-			    stage->items[s].decision.action, low->decision.action);
+			    above->items[s].decision.action, low->decision.action);
 		if (decides) {
 			add(list, low->conditions, low->condition_count, low->decision);
 			continue;
 		}
-		for (size_t s = 0; s < stage->count; s++) {
-			struct decision d = stage->items[s].decision;
-
-			if (action_refuses(low->decision.action) &&
-			    !action_stricter(d.action, low->decision.action))
-				d = low->decision;
-			add_both(list, low, &stage->items[s], d);
-		}
+		for (size_t s = 0; s < above->count; s++)
+			add_both(list, low, &above->items[s],
+			    floored(above->items[s].decision, low->decision));
 	}
+	for (size_t s = 0; refusals < floor->count && s < above->count; s++)
+		add(list, above->items[s].conditions, above->items[s].condition_count,
+		    above->items[s].decision);
+}
+
+size_t policy_list_on(const struct policy *p, const struct stage *s, enum abi abi,
+    const struct call *call, struct arena *a, struct clause **items)
+{
+	struct list so_far = { .abi = abi, .arena = a };
+	const struct stage *level;
+
+	list_stage(&so_far, s, call);
+	for (size_t i = 0; i < so_far.count; i++)
+		so_far.items[i].decision = logged(s, so_far.items[i].decision);
+	for (size_t i = 0; (level = floor_at(p, s, i)) != NULL; i++) {
+		struct list floor = { .abi = abi, .arena = a }, both = floor;
+
+		list_stage(&floor, level, call);
+		list_under_floor(&both, &floor, &so_far);
+		so_far = both;
+	}
+	*items = so_far.items;
+	return so_far.count;
 }
 
 size_t policy_list(const struct policy *p, const struct stage *s, const struct call *call,
     struct arena *a, struct clause **items)
 {
-	struct list stage = { .arena = a }, floor = { .arena = a }, both = { .arena = a };
-
-	list_stage(&stage, s, call);
-	if (p->floor == NULL) {
-		*items = stage.items;
-		return stage.count;
-	}
-	list_stage(&floor, p->floor, call);
-	list_under_floor(&both, &floor, &stage);
-	*items = both.items;
-	return both.count;
+	return policy_list_on(p, s, abi_native(), call, a, items);
 }

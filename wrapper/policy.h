@@ -6,10 +6,12 @@
  *   1. the nearest level that has a matching rule decides;
  *   2. within a level, matching rules with conditions beat those without;
  *   3. among several of the same kind the most restrictive wins, whatever their order;
- *   4. where no level has one, the nearest level that names a default action decides, and without
- * any the call is allowed; a few calls that every program ends or returns with are allowed unless a
- * rule names them;
- *   5. where the floor refuses, the stricter of the two answers holds.
+ *   4. where no level has one, the nearest default action decides; without any, the call is
+ * allowed;
+ *   5. but calls that every program ends or returns with are allowed, and
+ *   6. calls younger than newest_kernel, and numbers that no table knows, answer ENOSYS, and so
+ * does clone3 where the default is an errno, so that a libc falls back instead of breaking;
+ *   7. where a plugin or the floor refuses, the stricter of the two answers holds.
  * Compiled programs are judged against policy_decide() before they are written (verify.h).
  *
  * Everything in a policy belongs to its arena.
@@ -21,9 +23,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "calls.h"
 
 struct arena;
-struct call;
 
 struct origin {
 	const char *file;
@@ -38,6 +40,7 @@ struct condition {
 	unsigned arg; /* 0 to 5 */
 	enum condition_op op;
 	uint64_t mask, value; /* within 32 bits where the kernel looks at no more: calls.def */
+	const char *mask_text, *value_text; /* as they were written; or NULL */
 };
 
 struct rule {
@@ -46,7 +49,41 @@ struct rule {
 	const struct condition *conditions; /* all must hold */
 	size_t condition_count;
 	struct origin origin;
-	const char *comment; /* or NULL */
+	const char *comment;           /* or NULL */
+	bool exact;                    /* implies nothing (close.h) */
+	bool by_group;                 /* the call was named through a group */
+	const struct call *implied_by; /* NULL: written so */
+};
+
+/*
+ * What is said once for a stage and not call by call; the nearest level that sets one decides. Each
+ * is a bit of set, and a field.
+ */
+enum attribute {
+	ATTRIBUTE_NO_NEW_PRIVS = 1 << 0,
+	ATTRIBUTE_NEWEST_KERNEL = 1 << 1,
+	ATTRIBUTE_BAD_ARCH = 1 << 2,
+	ATTRIBUTE_LOG_BLOCKED = 1 << 3,
+	ATTRIBUTE_LOG_ALLOWED = 1 << 4,
+	ATTRIBUTE_SPECULATION = 1 << 5,
+	ATTRIBUTE_TSYNC = 1 << 6,
+	ATTRIBUTE_OPTIMIZE = 1 << 7,
+	ATTRIBUTE_ARCHITECTURES = 1 << 8,
+	ATTRIBUTE_STRICT = 1 << 9
+};
+
+struct attributes {
+	unsigned set;
+	bool no_new_privs;        /* true */
+	bool log_blocked;         /* false; SECCOMP_FILTER_FLAG_LOG */
+	bool log_allowed;         /* false; what is allowed is logged */
+	bool allow_speculation;   /* false; SECCOMP_FILTER_FLAG_SPEC_ALLOW */
+	bool tsync;               /* true; the shim fences threads that are there already */
+	unsigned optimize;        /* 2; libseccomp's */
+	uint16_t newest_kernel;   /* kernel_version(), 0: the newest that calls.def knows */
+	uint32_t bad_arch_action; /* SECCOMP_RET_KILL_PROCESS */
+	unsigned architectures; /* 1 << ABI_*, beside the native one */
+	bool strict; /* false; mode = strict: the kernel's own four calls, no filter */
 };
 
 /* What one stage or profile says by itself. */
@@ -56,6 +93,26 @@ struct level {
 	struct rule *rules; /* sorted by call after policy_sort() */
 	size_t rule_count;
 	const struct rule *fallback; /* its default action, or NULL */
+	struct attributes attributes;
+};
+
+/*
+ * What a stage should come to, written beside it; stagefencectl test tries it, and it changes no
+ * filter. A call and its answer, or a command and how it ends.
+ */
+struct expectation {
+	struct origin origin;
+	const char *what;    /* the call or the command, as it was written */
+	const char *comment; /* or NULL */
+
+	const struct call *call; /* NULL: a command */
+	bool every;              /* whatever the arguments */
+	uint64_t args[6];
+	uint32_t action;
+
+	unsigned status;    /* as a shell's $?: 128 and the number of the signal that ended it */
+	const char *output; /* a shell pattern for all that it prints; or NULL */
+	unsigned timeout;   /* seconds */
 };
 
 struct stage {
@@ -65,8 +122,12 @@ struct stage {
 	size_t level_count;
 	const char **patterns;
 	size_t pattern_count;
-	bool disabled; /* says nothing itself; the floor holds all the same */
-	bool no_new_privs;
+	struct expectation *expectations;
+	size_t expectation_count;
+	const struct stage **floors; /* what its plugins refuse is refused */
+	size_t floor_count;
+	bool disabled;                /* says nothing itself; its floors hold all the same */
+	struct attributes attributes; /* resolved: policy_resolve() */
 };
 
 struct policy {
@@ -75,7 +136,7 @@ struct policy {
 	size_t variable_count;
 	struct stage **stages; /* in the order of the files; profiles among them */
 	size_t stage_count;
-	const struct stage *floor;    /* or NULL */
+	const struct stage *floor;    /* every stage's; or NULL */
 	const struct stage *no_stage; /* NULL: refuse, unless no_stage_passes */
 	bool no_stage_passes;
 	const struct stage *unknown_stage; /* NULL: refuse */
@@ -99,10 +160,32 @@ struct clause {
 bool action_stricter(uint32_t a, uint32_t b);
 bool action_refuses(uint32_t action); /* anything stricter than log */
 
+/* "allow", "EPERM", "errno 2000", "kill_process", ... */
+const char *action_text(struct arena *a, uint32_t action);
+
 bool condition_holds(const struct condition *c, const uint64_t args[6]);
+
+/* A value for its argument that fulfils the condition, as far as it can be fulfilled. */
+uint64_t condition_witness(const struct condition *c);
+
+/*
+ * Makes a condition as it was written, where an int may be negative in 64 bits, one on what the
+ * kernel looks at. NULL, or what is wrong with it, which belongs to a.
+ */
+const char *condition_fit(struct arena *a, struct condition *c, const struct call *call);
+
+/* Is there a fence for this stage at all? */
+bool policy_has_fence(const struct policy *p, const struct stage *s);
+
+/* A condition as it is on an ABI: on i386 registers have 32 bits, and a negative number is one of 32. */
+struct condition condition_on(enum abi abi, const struct condition *c);
 
 /* To be called once for each level, when its rules are complete. */
 void policy_sort(struct level *level);
+
+/* Takes each attribute from the nearest level that sets it. To be called when levels are complete.
+ */
+void policy_resolve(struct stage *s);
 
 /* d->arch and d->nr as the kernel gives them to a filter; foreign ABIs and x32 numbers are killed.
  */
@@ -116,5 +199,11 @@ struct decision policy_decide(
  */
 size_t policy_list(const struct policy *p, const struct stage *s, const struct call *call,
     struct arena *a, struct clause **list);
+size_t policy_list_on(const struct policy *p, const struct stage *s, enum abi abi,
+    const struct call *call, struct arena *a, struct clause **list);
+
+/* The ABI that a call came in by; false: one that the stage does not admit. */
+bool policy_abi(const struct stage *s, const struct seccomp_data *d, enum abi *abi);
+
 
 #endif

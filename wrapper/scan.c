@@ -43,8 +43,7 @@ static bool begins(const struct scan *s, const char *word)
 	return (size_t)(s->end - s->at) >= n && memcmp(s->at, word, n) == 0;
 }
 
-/* How long the UTF-8 sequence at p is (RFC 3629: no overlong forms, no surrogates), or 0. */
-static size_t utf8(const unsigned char *p, size_t left)
+size_t scan_utf8(const unsigned char *p, size_t left)
 {
 	static const struct {
 		unsigned char first, last, low, high, more;
@@ -81,7 +80,7 @@ static void check_bytes(struct scan *s)
 	if (begins(s, "\xef\xbb\xbf"))
 		mistake(s, 1, "the file begins with a byte order mark; save it without");
 	for (const char *p = s->at; p < s->end;) {
-		size_t n = utf8((const unsigned char *)p, (size_t)(s->end - p));
+		size_t n = scan_utf8((const unsigned char *)p, (size_t)(s->end - p));
 
 		if (*p == '\0' || ((unsigned char)*p < ' ' && !is_space(*p)) || *p == 0x7f) {
 			mistake(s, line, "a control character (or NUL byte) in the text");

@@ -18,4 +18,8 @@ enum { SCAN_SIZE_MAX = 1 << 20, SCAN_DEPTH_MAX = 32 };
 /* Says each mistake with its line; true: none. text is size bytes and need not end in a NUL. */
 bool scan_text(const char *file, const char *text, size_t size);
 
+/* How long the UTF-8 sequence at p is (RFC 3629: no overlong forms, no surrogates), or 0. left is
+ * at least 1. */
+size_t scan_utf8(const unsigned char *p, size_t left);
+
 #endif

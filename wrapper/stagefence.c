@@ -830,31 +830,39 @@ static _Noreturn void execute(const struct run *run, const struct look *look,
 	cannot_run(run->program, NULL, NULL, -error);
 }
 
-static void draw_cookie(struct run *run, const struct sock_filter *code, size_t count,
-    uint32_t cookie[FENCE_COOKIE_WORDS])
+/* Nobody of the same uid may read the secret from our memory; execve(2) sets this back. */
+static void draw_cookie(struct sock_filter *code, size_t count, uint32_t cookie[FENCE_COOKIE_WORDS])
 {
-	const size_t size = sizeof *cookie * FENCE_COOKIE_WORDS;
-	uintptr_t page = (uintptr_t)run->image & ~(uintptr_t)4095;
+	const long size = sizeof *cookie * FENCE_COOKIE_WORDS;
 
 	if (count < FENCE_ATTEST_COUNT + FENCE_COOKIE_COUNT)
 		die("the policy image is damaged: a program has no place for the wrapper's secret",
 		    NULL, NULL);
-	/* nobody of the same uid may read the secret from our memory; execve(2) sets this back */
 	if (raw_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
-	    raw_call3(__NR_getrandom, (long)cookie, (long)size, 0) != (long)size)
+	    raw_call3(__NR_getrandom, (long)cookie, size, 0) != size)
 		die("the kernel gives no random numbers", NULL, NULL);
-	if (raw_call3(__NR_mprotect, (long)page,
-		(long)(run->image->size + ((uintptr_t)run->image - page)),
-		RAW_PROT_READ | RAW_PROT_WRITE) != 0)
-		die("out of memory", NULL, NULL);
-	fence_cookie((struct sock_filter *)code, cookie);
+	fence_cookie(code, cookie);
+}
+
+/* A copy of the program, with what is only known now. */
+static struct sock_filter *program_code(
+    const struct run *run, const struct image_program *p, const char *stage)
+{
+	const struct sock_filter *sound = image_code(run->image, p);
+	struct sock_filter *code = memory(p->count * sizeof *code);
+
+	if (sound == NULL)
+		die("the policy image is damaged: the sum of stage ", stage, "'s program is wrong");
+	raw_copy(code, sound, p->count * sizeof *code);
+	fence_fill(code, p->count);
+	return code;
 }
 
 static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 {
 	const struct image_stage *s = stage == IMAGE_PASS ? NULL : image_stage(run->image, stage);
 	const char *name = s == NULL ? NULL : image_string(run->image, s->name);
-	bool fenced = s != NULL && s->exact != IMAGE_NONE;
+	bool fenced = s != NULL && image_fenced(s);
 	uint32_t cookie[FENCE_COOKIE_WORDS];
 	struct fallback shell = { NULL, NULL };
 	struct look look;
@@ -883,17 +891,23 @@ static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 	/* the shim would raise the system's stage, which is done here */
 	if (run->conf == NULL)
 		environment_leave(run->env, true);
+	if (s->flags & STAGE_STRICT) {
+		if (!prepare_inner(run, s, stage))
+			die(run->program,
+			    ": static, and mode = strict is entered by the shim, which static "
+			    "programs never load",
+			    NULL);
+		execute(run, &look, &shell, NULL);
+	}
 	if (fence_ask(image_program(run->image, s->exact)->digest))
 		execute(run, &look, &shell, NULL);
 
 	bool inner = s->outer != IMAGE_NONE && prepare_inner(run, s, stage);
 	const struct image_program *p = image_program(run->image, inner ? s->outer : s->exec);
-	const struct sock_filter *code = image_code(run->image, p);
+	struct sock_filter *code = program_code(run, p, name);
 
-	if (code == NULL)
-		die("the policy image is damaged: the sum of stage ", name, "'s program is wrong");
 	if (p->cookie)
-		draw_cookie(run, code, p->count, cookie);
+		draw_cookie(code, p->count, cookie);
 
 	const char *wrong = fence_raise(code, p, 0);
 

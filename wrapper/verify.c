@@ -31,40 +31,37 @@ uint64_t verify_count(void)
 	return judged;
 }
 
-static const char *action_text(struct arena *a, uint32_t action)
+/* The call, if it came in by an ABI that the stage admits. */
+static const struct call *call_of(const struct check *c, const struct seccomp_data *d)
 {
-	unsigned data = action & SECCOMP_RET_DATA;
+	enum abi abi;
 
-	switch (action & SECCOMP_RET_ACTION_FULL) {
-	case SECCOMP_RET_ALLOW: return "allow";
-	case SECCOMP_RET_LOG: return "log";
-	case SECCOMP_RET_TRACE: return "trace";
-	case SECCOMP_RET_USER_NOTIF: return "notify";
-	case SECCOMP_RET_TRAP: return "trap";
-	case SECCOMP_RET_KILL_THREAD: return "kill_thread";
-	case SECCOMP_RET_KILL_PROCESS: return "kill_process";
-	case SECCOMP_RET_ERRNO:
-		return const_errno_name(data) != NULL ? const_errno_name(data)
-						      : arena_format(a, "errno %u", data);
-	default: return arena_format(a, "0x%08x", action);
-	}
+	return policy_abi(c->stage, d, &abi) ? call_numbered(abi, (uint32_t)d->nr) : NULL;
 }
 
-static const struct call *native(const struct seccomp_data *d)
+/* What an outer fence lets through for the loader; 0 for anything else. */
+static size_t loader_list(const struct check *c, const struct seccomp_data *d, struct clause **list)
 {
-	return d->arch == abi_audit_arch(abi_native())
-	    ? call_numbered(abi_native(), (uint32_t)d->nr)
-	    : NULL;
+	enum abi abi;
+
+	return c->loader && policy_abi(c->stage, d, &abi) && abi == abi_native()
+	    ? loader_clauses(call_of(c, d), c->arena, list)
+	    : 0;
+}
+
+static bool has_cookie(const struct check *c, const struct seccomp_data *d)
+{
+	return c->cookie && d->arch == abi_audit_arch(abi_native()) &&
+	    d->nr == call_named("execve")->nr[abi_native()];
 }
 
 static struct decision expected(const struct check *c, const struct seccomp_data *d)
 {
 	struct clause *before;
-	size_t n = c->loader ? loader_clauses(native(d), c->arena, &before) : 0;
+	size_t n = loader_list(c, d, &before);
 
 	/* the secret is drawn at each launch; in the image it is all zeros */
-	if (c->cookie && native(d) == call_named("execve") &&
-	    (d->args[3] | d->args[4] | d->args[5]) == 0)
+	if (has_cookie(c, d) && (d->args[3] | d->args[4] | d->args[5]) == 0)
 		return (struct decision){ SECCOMP_RET_ALLOW, NULL };
 	for (size_t i = 0; i < n; i++) {
 		bool holds = true;
@@ -83,7 +80,7 @@ static struct bpf_result judge(struct check *c, const struct seccomp_data *d)
 	struct decision want = expected(c, d);
 	struct bpf_result have = bpf_run(c->code, c->count, d);
 	const struct origin *at = want.rule != NULL ? &want.rule->origin : &c->stage->own.origin;
-	const struct call *call = native(d);
+	const struct call *call = call_of(c, d);
 
 	judged++;
 	if (have.action == want.action || !c->good)
@@ -134,17 +131,6 @@ static void add_boundaries(struct check *c, struct values *v, const struct condi
 		add(c, v, k->value ^ (uint64_t)1 << bit);
 }
 
-/* An argument that fulfils the condition, as far as it can be fulfilled. */
-static uint64_t fulfil(const struct condition *k)
-{
-	switch (k->op) {
-	case OP_NE: return k->value ^ (k->mask & -k->mask);
-	case OP_LT: return k->value - 1;
-	case OP_GT: return k->value + 1;
-	default: return k->value;
-	}
-}
-
 /* Around each clause one argument at a time, all others fulfilling it; then mixtures, of a fixed
  * sequence. */
 static void judge_conditions(
@@ -159,7 +145,8 @@ static void judge_conditions(
 	for (size_t i = 0; i < count; i++) {
 		memset(d->args, 0, sizeof d->args);
 		for (size_t k = 0; k < list[i].condition_count; k++)
-			d->args[list[i].conditions[k].arg] = fulfil(&list[i].conditions[k]);
+			d->args[list[i].conditions[k].arg] =
+				condition_witness(&list[i].conditions[k]);
 		for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
 			uint64_t saved = d->args[arg];
 
@@ -188,15 +175,15 @@ static bool has_conditions(const struct clause *list, size_t count)
 	return false;
 }
 
-static void judge_call(struct check *c, const struct call *call, struct seccomp_data *d)
+static void judge_call(struct check *c, enum abi abi, struct seccomp_data *d)
 {
 	struct clause *list, *before;
-	size_t count = policy_list(c->policy, c->stage, call, c->arena, &list);
-	size_t before_count = c->loader ? loader_clauses(call, c->arena, &before) : 0;
+	const struct call *call = call_of(c, d);
+	size_t count = policy_list_on(c->policy, c->stage, abi, call, c->arena, &list);
+	size_t before_count = loader_list(c, d, &before);
 	bool conditions = has_conditions(list, count) ||
 	    (before_count > 0 && has_conditions(before, before_count));
-	bool prologue = call != NULL &&
-	    (strcmp(call->name, "prctl") == 0 || (c->cookie && strcmp(call->name, "execve") == 0));
+	bool prologue = abi == abi_native() && (call == call_named("prctl") || has_cookie(c, d));
 	struct bpf_result result;
 
 	memset(d->args, 0, sizeof d->args);
@@ -259,7 +246,6 @@ bool verify_program(const struct policy *p, const struct stage *s, bool loader, 
     const struct sock_filter *code, size_t count)
 {
 	struct check c = { p, s, loader, cookie, code, count, arena_new(), true };
-	struct seccomp_data d = { .arch = abi_audit_arch(abi_native()) };
 	const char *wrong = bpf_check(code, count);
 
 	if (wrong != NULL) {
@@ -267,9 +253,15 @@ bool verify_program(const struct policy *p, const struct stage *s, bool loader, 
 		    "stage %s: the kernel would refuse the filter: %s", s->own.name, wrong);
 		c.good = false;
 	}
-	for (uint32_t nr = 0; c.good && nr < NUMBERS; nr++) {
-		d.nr = (int)nr;
-		judge_call(&c, call_numbered(abi_native(), nr), &d);
+	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
+		struct seccomp_data d = { .arch = abi_audit_arch(abi) };
+
+		if (abi != abi_native() && !(s->attributes.architectures & 1u << abi))
+			continue;
+		for (uint32_t nr = 0; c.good && nr < NUMBERS; nr++) {
+			d.nr = (int)(abi == ABI_X32 ? X32 | nr : nr);
+			judge_call(&c, abi, &d);
+		}
 	}
 	if (c.good)
 		judge_foreign(&c);
