@@ -211,7 +211,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 # ---- lint ----
 
 c_files      := $(wildcard preload/*.[ch] wrapper/*.[ch])
-shell_files   = .ci/run tests/run tests/lib.bash $(wildcard tests/*.sh tests/*.bats tests/*/run tests/helpers/machine) \
+shell_files   = .ci/run tests/run tests/lib.bash $(wildcard tests/*.sh tests/*.bats tests/*/run tests/helpers/machine tests/helpers/inject) \
                 $(wildcard packaging/install-deps)
 ctl_sources   = $(patsubst $(BUILD)/%.o,%.c,$(ctl_objects))
 
@@ -230,7 +230,8 @@ lint:
 install: $(if $(INSTALL_ONLY),,all)
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(libdir)/stagefence \
 	    $(DESTDIR)$(datadir)/stagefence/profiles $(DESTDIR)$(sysconfdir)/stagefence/conf.d $(DESTDIR)$(cachedir)/stagefence
-	$(INSTALL) -m 755 $(BUILD)/stagefence $(DESTDIR)$(bindir)/stagefence
+	# not readable: so the kernel starts it undumpable, and no process of the same uid can seize it before its fence
+	$(INSTALL) -m 711 $(BUILD)/stagefence $(DESTDIR)$(bindir)/stagefence
 	$(INSTALL) -m 755 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
 	$(INSTALL) -m 755 $(BUILD)/libstagefence.so $(DESTDIR)$(libdir)/stagefence/libstagefence.so
 	$(INSTALL) -m 644 conf/groups.conf $(DESTDIR)$(datadir)/stagefence/groups.conf

@@ -103,11 +103,14 @@ struct image_program {
 	uint64_t sum;          /* of its instructions */
 };
 
+/* In place of a call's number: any that a table knows, and any that none does. */
+enum { IMAGE_CALL_KNOWN = -1, IMAGE_CALL_UNKNOWN = -2 };
+
 /* The decision list of each stage in order: the first rule whose conditions hold decides. For
  * refusals' reports. */
 struct image_rule {
 	uint32_t stage, action;
-	int32_t call;        /* the native number, or -1: any */
+	int32_t call;        /* the native number, or IMAGE_CALL_* */
 	uint32_t line, file; /* where it was written; file is an offset into IMAGE_NOTES */
 	uint32_t condition_first, condition_count, zero;
 };

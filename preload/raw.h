@@ -276,8 +276,15 @@ static inline void raw_say(
 		    : part == 4           ? d
 					  : e;
 
-		for (; s != NULL && *s != '\0' && n < sizeof line - 1; s++)
-			line[n++] = (unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s;
+		for (; s != NULL && *s != '\0' && n < sizeof line - 1; s++) {
+			unsigned char byte = (unsigned char)*s;
+			/* U+0080 to U+009F steer terminals too */
+			bool steers = byte < ' ' || byte == 0x7f ||
+			    (byte == 0xc2 && (unsigned char)s[1] >= 0x80 &&
+				(unsigned char)s[1] < 0xa0);
+
+			line[n++] = steers ? '?' : (char)byte;
+		}
 	}
 	line[n++] = '\n';
 	raw_call3(__NR_write, 2, (long)line, (long)n);

@@ -14,7 +14,9 @@
 enum {
 	TRUST_CALLER =
 	    1, /* the caller's own are good too, and symbolic links to folders are followed */
-	TRUST_FOLDER = 2,    /* the path names a folder */
+	TRUST_FOLDER = 2, /* the path names a folder */
+	TRUST_LINKS =
+	    8, /* symbolic links are followed, the last one too; their owners are judged */
 	TRUST_NAMESPACE = 4, /* know root where the user namespace does not */
 	TRUST_PATH_MAX = 4096,
 	TRUST_LINKS_MAX = 40
@@ -153,7 +155,8 @@ static inline int trust_open(
 		if (error < 0)
 			return trust_refuse(no, fd, TRUST_ERROR, -error);
 		type = st->mode & RAW_S_IFMT;
-		if (type == RAW_S_IFLNK && (last || !(flags & TRUST_CALLER)))
+		if (type == RAW_S_IFLNK && !(flags & TRUST_LINKS) &&
+		    (last || !(flags & TRUST_CALLER)))
 			return trust_refuse(no, fd, TRUST_LINK, 0);
 		if (type == RAW_S_IFLNK) {
 			fault = trust_judge(st, flags);

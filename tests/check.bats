@@ -80,6 +80,9 @@ accepted() {
 
 # A path that stagefencectl and stagefence do not open, both with the same words.
 untrusted() {
+	# of the file itself the name is said once
+	set -- "$1" "${2#"${1##*/}"[: ]}"
+	set -- "$1" "${2# }"
 	gives 1 stagefencectl check -c "$1" || return 1
 	[ "$stderr" = "stagefencectl: $1: $2" ] || { echo "$stderr"; return 1; }
 	gives 125 stagefence -c "$1" -s x touch ran || return 1
@@ -442,7 +445,7 @@ nobody() {
 	run -0 nobody stagefencectl check -c theirs/p.conf
 	chown 1234 sticky/p.conf
 	run -1 nobody stagefencectl check -c sticky/p.conf
-	[ "$output" = "stagefencectl: sticky/p.conf: p.conf $who" ]
+	[ "$output" = "stagefencectl: sticky/p.conf: $who" ]
 	run -125 nobody stagefence -c sticky/p.conf -s x touch /tmp/ran
 	[ "$output" = "stagefence: sticky/p.conf: p.conf $who" ]
 	cd /
@@ -461,9 +464,9 @@ nobody() {
 		as=''
 	fi
 	run -1 $as stagefencectl check -c p.conf
-	[ "$output" = "stagefencectl: p.conf: p.conf: Permission denied" ]
+	[ "$output" = "stagefencectl: p.conf: Permission denied" ]
 	run -125 $as stagefence -c p.conf -s x touch /tmp/ran
-	[ "$output" = "stagefence: p.conf: p.conf: Permission denied" ]
+	[ "$output" = "stagefence: p.conf: Permission denied" ]
 	run -1 $as stagefencectl check -c closed/p.conf
 	[ "$output" = "stagefencectl: closed/p.conf: p.conf: Permission denied" ]
 	run -125 $as stagefence -c closed/p.conf -s x touch /tmp/ran

@@ -35,6 +35,20 @@ for_table() {
 	for_table foreign 25
 }
 
+@test "siblings, calls whose flags are out of sight, and io_uring are refused along" {
+	for_table families 35
+}
+
+@test "kernels, logging, other architectures, strict mode" {
+	for_table attributes 40
+}
+
+@test "the rules that an image keeps for reports say the same" {
+	run -0 within 60 "$helpers/decide" -r . ./*.tsv
+	echo "$output"
+	[[ "$output" == *" 0 differ" ]]
+}
+
 @test "every table is judged by one of these tests" {
 	for table in *.tsv; do
 		grep -q "for_table ${table%.tsv} " "$tests/decide.bats"

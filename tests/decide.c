@@ -1,7 +1,7 @@
 /*
- * decide GROUPS TABLE...: judges rows of decide/NAME.tsv, each against the policy NAME.conf beside it, by whatever could
- * disagree: policy_decide(), the stage's compiled programs in the interpreter, and the rules that the image keeps for
- * reports. GROUPS is the folder of groups.conf. Prints what differs, then how much was judged; exit status 1: something
+ * decide [-r] GROUPS TABLE...: judges rows of decide/NAME.tsv, each against the policy NAME.conf beside it, by whatever
+ * could disagree: policy_decide() and the stage's compiled programs in the interpreter; with -r, the rules that the image
+ * keeps for reports. GROUPS is the folder of groups.conf. Prints what differs, then how much was judged; exit status 1: something
  * differs.
  *
  * A row is stage, call, arguments, answer, and FILE:LINE of what decides, or - where the policy says nothing; separated
@@ -35,6 +35,7 @@ struct table {
 };
 
 static unsigned long rows, judgments, skipped, wrong;
+static bool of_rules; /* -r */
 
 static void differs(const struct table *t, const char *who, const char *have, const char *want)
 {
@@ -152,10 +153,11 @@ static const struct image_rule *image_rule_of(const struct table *t, uint32_t st
 {
 	const struct image_rule *r = image_part(t->image, IMAGE_RULES);
 	const struct image_condition *all = image_part(t->image, IMAGE_CONDITIONS);
-	int32_t call = call_numbered(abi_native(), (uint32_t)d->nr) == NULL ? -1 : d->nr;
+	bool known = call_numbered(abi_native(), (uint32_t)d->nr) != NULL;
 
 	for (uint32_t i = 0; i < t->image->part[IMAGE_RULES].count; i++, r++) {
-		bool holds = r->stage == stage && (r->call == call || r->call == -1);
+		bool holds = r->stage == stage &&
+		    (known ? r->call == d->nr || r->call == IMAGE_CALL_KNOWN : r->call == IMAGE_CALL_UNKNOWN);
 
 		for (uint32_t k = 0; holds && k < r->condition_count; k++) {
 			const struct image_condition *c = &all[r->condition_first + k];
@@ -206,6 +208,12 @@ static bool judge_row(const struct table *t, char **field)
 		skipped++;
 		return true;
 	}
+	if (of_rules) {
+		if (d.arch == abi_audit_arch(abi_native()) && (uint32_t)d.nr < X32 && !outer &&
+		    !(compiled->flags & STAGE_STRICT))
+			judge_rules(t, index, &d, field[3], field[4]);
+		return true;
+	}
 	if (outer) {
 		if (compiled->outer == IMAGE_NONE)
 			return false;
@@ -223,16 +231,14 @@ static bool judge_row(const struct table *t, char **field)
 	if (strcmp(place, field[4]) != 0)
 		differs(t, "policy_decide()", place, field[4]);
 	if (compiled->exact == IMAGE_NONE) {
-		if (strcmp(field[3], "allow") != 0)
+		/* strict mode is the kernel's own, and has no filter */
+		if (strcmp(field[3], "allow") != 0 && !(compiled->flags & STAGE_STRICT))
 			differs(t, "no filter", "allow", field[3]);
 		return true;
 	}
 	judge_program(t, compiled->exact, "the exact filter", &d, field[3]);
 	if (d.nr != __NR_execve || (d.args[3] | d.args[4] | d.args[5]) != 0)
 		judge_program(t, compiled->exec, "the filter for one exec", &d, field[3]);
-	if (d.arch == abi_audit_arch(abi_native()) && call_numbered(ABI_X32, (uint32_t)d.nr) == NULL &&
-	    (uint32_t)d.nr < X32)
-		judge_rules(t, index, &d, field[3], field[4]);
 	return true;
 }
 
@@ -274,10 +280,12 @@ static bool judge_table(const char *groups, const char *path)
 
 int main(int argc, char **argv)
 {
-	bool good = argc > 2;
+	bool good;
 
-	for (int i = 2; i < argc; i++)
-		good = judge_table(argv[1], argv[i]) && good;
+	of_rules = argc > 1 && strcmp(argv[1], "-r") == 0;
+	good = argc > 2 + of_rules;
+	for (int i = 2 + of_rules; i < argc; i++)
+		good = judge_table(argv[1 + of_rules], argv[i]) && good;
 	printf("%lu rows, %lu judgments, %lu rows of other machines, %lu differ\n", rows, judgments, skipped, wrong);
 	return good && wrong == 0 ? 0 : 1;
 }

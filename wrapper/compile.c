@@ -75,8 +75,19 @@ static void add_programs(struct compile *c, const struct stage *s, struct image_
 	const struct call *lacks = loader_lacks(c->policy, s);
 
 	out->exact = out->exec = out->outer = IMAGE_NONE;
-	/* strict mode is no filter, and the kernel takes it only where there is none */
-	if (!policy_has_fence(c->policy, s) || s->attributes.strict)
+	if (s->attributes.strict) {
+		/* it is no filter, and the kernel takes it only where there is none */
+		if (c->policy->floor != NULL || s->floor_count > 0) {
+			say_at(s->own.origin.file, s->own.origin.line,
+			    "stage %s: mode = strict goes without a floor and plugins: the kernel "
+			    "takes no filter "
+			    "beside it",
+			    s->own.name);
+			c->good = false;
+		}
+		return;
+	}
+	if (!policy_has_fence(c->policy, s))
 		return;
 	if (lacks != NULL && !s->attributes.no_new_privs) {
 		say_at(s->own.origin.file, s->own.origin.line,
@@ -94,33 +105,32 @@ static void add_programs(struct compile *c, const struct stage *s, struct image_
 	out->exec = may_exec ? out->exact : add_program(c, s, &body, false, true);
 	if (lacks == NULL)
 		return;
+	say_note(s->own.origin.file, s->own.origin.line,
+	    "stage %s refuses %s, which the dynamic loader needs: it takes two fences, and starts "
+	    "static programs and "
+	    "root's own only (stagefence(1))",
+	    s->own.name, lacks->name);
 	if (!filter_build(c->policy, s, true, c->arena, &body))
 		c->good = false;
 	else
 		out->outer = add_program(c, s, &body, true, !may_exec);
 }
 
-/* What explains a refusal later: the decision lists, in order. Calls that just take the default
- * share one line. */
-static void add_rules(
-    struct compile *c, const struct stage *s, uint32_t stage, const struct call *call)
+/* One decision list into the image, under call: a number, or one of IMAGE_CALL_*. */
+static void add_list(
+    struct compile *c, uint32_t stage, int32_t call, const struct clause *list, size_t count)
 {
-	struct clause *list;
-	size_t count = policy_list(c->policy, s, call, c->arena, &list);
-
 	for (size_t i = 0; i < count; i++) {
 		const struct rule *r = list[i].decision.rule;
 		struct image_rule out = { .stage = stage,
 			.action = list[i].decision.action,
-			.call = call == NULL ? -1 : call->nr[abi_native()],
+			.call = call,
 			.line = r != NULL ? (uint32_t)r->origin.line : 0,
 			.file = image_add_text(
 			    &c->image, IMAGE_NOTES, r != NULL ? r->origin.file : ""),
 			.condition_first = c->image.part[IMAGE_CONDITIONS].count,
 			.condition_count = (uint32_t)list[i].condition_count };
 
-		if (call != NULL && count == 1 && (r == NULL || r->call == NULL))
-			return;
 		for (size_t k = 0; k < list[i].condition_count; k++) {
 			const struct condition *have = &list[i].conditions[k];
 			struct image_condition condition = { have->arg, have->op, have->mask,
@@ -130,6 +140,27 @@ static void add_rules(
 		}
 		image_add(&c->image, IMAGE_RULES, &out);
 	}
+}
+
+/* What explains a refusal later: the decision lists. Calls that no rule names share one line. */
+static void add_rules(struct compile *c, const struct stage *s, uint32_t stage)
+{
+	struct clause *list, unnamed = { .decision = policy_unnamed(c->policy, s, c->arena) };
+	size_t count;
+
+	for (size_t i = 0; i < call_count(); i++) {
+		const struct call *call = call_at(i);
+
+		if (call->nr[abi_native()] < 0)
+			continue;
+		count = policy_list(c->policy, s, call, c->arena, &list);
+		if (count > 1 || list[0].decision.rule != unnamed.decision.rule ||
+		    list[0].decision.action != unnamed.decision.action)
+			add_list(c, stage, call->nr[abi_native()], list, count);
+	}
+	add_list(c, stage, IMAGE_CALL_KNOWN, &unnamed, 1);
+	count = policy_list(c->policy, s, NULL, c->arena, &list);
+	add_list(c, stage, IMAGE_CALL_UNKNOWN, list, count);
 }
 
 /* The image's index of a stage; profiles have none. */
@@ -148,7 +179,9 @@ static uint32_t index_of(const struct policy *p, const struct stage *wanted)
 static void add_stage(struct compile *c, const struct stage *s)
 {
 	struct image_stage out = { .name = image_add_text(&c->image, IMAGE_STRINGS, s->own.name),
-		.flags = (s->attributes.no_new_privs && policy_has_fence(c->policy, s) ? STAGE_NO_NEW_PRIVS : 0) |
+		.flags = (s->attributes.no_new_privs && policy_has_fence(c->policy, s)
+				 ? STAGE_NO_NEW_PRIVS
+				 : 0) |
 		    (s->attributes.architectures != 0 ? STAGE_FOREIGN : 0) |
 		    (s->attributes.strict ? STAGE_STRICT : 0),
 		.shim_flags = s->attributes.tsync ? SECCOMP_FILTER_FLAG_TSYNC : 0 };
@@ -163,10 +196,7 @@ static void add_stage(struct compile *c, const struct stage *s)
 
 		image_add(&c->image, IMAGE_PATTERNS, &pattern);
 	}
-	for (size_t i = 0; i < call_count(); i++)
-		if (call_at(i)->nr[abi_native()] >= 0)
-			add_rules(c, s, stage, call_at(i));
-	add_rules(c, s, stage, NULL);
+	add_rules(c, s, stage);
 }
 
 static void add_sources(struct compile *c, const struct sources *sources)

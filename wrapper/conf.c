@@ -64,6 +64,7 @@ struct reader {
 	const char *folder; /* the current one */
 	struct file *files;
 	size_t file_count;
+	bool quiet;        /* a group's mistakes are said once */
 	bool names_groups; /* some file does */
 	bool optional;     /* an unknown call is left out with a note */
 	struct group *groups;
@@ -276,6 +277,11 @@ static void read_file(struct reader *r, const char *path, bool vendor, bool may_
 	if (fd < 0)
 		return;
 	text = read_all(r, fd, path, &size);
+	if (text != NULL && size <= SCAN_SIZE_MAX &&
+	    size != r->sources->items[r->sources->count - 1].st.size) {
+		say_at(path, 0, "changed while it was read");
+		text = NULL;
+	}
 	close(fd);
 	if (text == NULL || !scan_text(path, text, size))
 		return;
@@ -315,7 +321,7 @@ static void read_folder(struct reader *r, const char *path, bool vendor)
 		}
 		return;
 	}
-	for (const struct dirent *e; (e = readdir(folder)) != NULL;) {
+	for (const struct dirent *e; errno = 0, (e = readdir(folder)) != NULL;) {
 		size_t n = strlen(e->d_name);
 
 		if (e->d_name[0] == '.' || n < sizeof ending ||
@@ -324,6 +330,9 @@ static void read_folder(struct reader *r, const char *path, bool vendor)
 		names = arena_grow(r->arena, names, count, sizeof *names);
 		names[count++] = arena_format(r->arena, "%s/%s", path, e->d_name);
 	}
+	/* a drop-in that is not seen may be the one that refuses */
+	if (errno != 0)
+		say_at(path, 0, "%s", strerror(errno));
 	closedir(folder);
 	if (count > 0)
 		qsort(names, count, sizeof *names, compare_names);
@@ -380,7 +389,8 @@ struct calls {
 	const struct call **items;
 	bool *by_group; /* for each item */
 	size_t count;
-	unsigned char *seen; /* by index into the table of calls */
+	unsigned char *seen;   /* by index into the table of calls */
+	unsigned char *groups; /* the same, of groups */
 };
 
 static void add_call(struct reader *r, struct calls *calls, const struct call *call, bool by_group)
@@ -407,19 +417,31 @@ static void add_group(struct reader *r, struct calls *calls, const config_settin
 {
 	struct group *g = (struct group *)find_group(r, name);
 	const char *file = r->file;
+	bool quiet = r->quiet;
 
 	if (g == NULL) {
-		SAY(r, s, "unknown group %s", name);
+		if (!quiet)
+			SAY(r, s, "unknown group %s", name);
 		return;
 	}
 	if (g->open || depth >= GROUP_DEPTH_MAX) {
-		SAY(r, s, "group %s contains itself", name);
+		if (!quiet)
+			SAY(r, s, "group %s contains itself", name);
 		return;
 	}
+	/* once for each list: groups that name groups could otherwise ask for more work than there
+	 * is time */
+	if (calls->groups == NULL)
+		calls->groups = arena_get(r->arena, r->group_count);
+	if (calls->groups[g - r->groups])
+		return;
+	calls->groups[g - r->groups] = 1;
+	r->quiet = quiet || g->used;
 	g->open = g->used = true;
 	r->file = g->file;
 	add_calls(r, calls, g->members, depth + 1);
 	r->file = file;
+	r->quiet = quiet;
 	g->open = false;
 }
 
@@ -446,7 +468,7 @@ static void add_calls(
 		else if (r->optional)
 			say_note(r->file, (int)config_setting_source_line(at),
 			    "system call %s is unknown here, and left out", name);
-		else
+		else if (!r->quiet)
 			SAY(r, at, "unknown system call %s", name);
 	}
 }
@@ -633,7 +655,7 @@ static bool fit_condition(
 	const char *wrong;
 
 	*c = (struct condition){ raw->arg, raw->op, raw->masked ? raw->mask : ~(uint64_t)0,
-		raw->value, raw->mask_text, raw->value_text };
+		raw->value, raw->mask_text, raw->value_text, raw->launch };
 	wrong = condition_fit(r->arena, c, call);
 	if (wrong == NULL && raw->launch && !call_arg_is_word(call, abi_native(), raw->arg))
 		wrong = arena_format(
@@ -937,7 +959,7 @@ static void read_patterns(struct reader *r, const config_setting_t *s, struct st
 		else
 			stage->patterns[stage->pattern_count++] = text;
 	}
-	if (count == 0)
+	if (is_list(s) && count == 0)
 		SAY(r, s, "match is empty: leave it out to match the name itself");
 }
 
@@ -1435,6 +1457,8 @@ static void read_floor(struct reader *r, const config_setting_t *s)
 
 	if (text != NULL)
 		r->policy->floor = read_reference(r, s, text, "the name of a profile or stage");
+	if (r->policy->floor != NULL && r->policy->floor->disabled)
+		SAY(r, s, "floor: %s is disabled, and would refuse nothing", text);
 }
 
 /* The last file's holds. */

@@ -216,17 +216,6 @@ static const char *layer_name(struct arena *a, const struct stage *s, size_t lay
 	return arena_format(a, "%s (%zu)", s->own.name, layer + 1);
 }
 
-/* The answer for a call that no rule names, the floor's included. */
-static struct decision unnamed(const struct policy *p, const struct stage *s, struct arena *a)
-{
-	/* any call that is old, and that nothing ever names by itself */
-	struct call nobody = { .name = "(unnamed)", .since = kernel_version(2, 0) };
-	struct clause *list;
-	size_t count = policy_list(p, s, &nobody, a, &list);
-
-	return list[count - 1].decision;
-}
-
 static void print_attributes(struct arena *a, const struct stage *s)
 {
 	const struct attributes *t = &s->attributes;
@@ -276,7 +265,7 @@ static void read_text(
 {
 	memset(t, 0, sizeof *t);
 	t->depth = 1;
-	t->otherwise = unnamed(p, s, a);
+	t->otherwise = policy_unnamed(p, s, a);
 	t->fallback.action = t->otherwise.action;
 	for (size_t i = 0; i < call_count(); i++) {
 		const struct call *call = call_at(i);
@@ -404,7 +393,10 @@ static void print_decision(struct arena *a, const struct stage *s, const struct 
 		printf(", because it is younger than newest_kernel\n");
 	else
 		printf(", because no rule says otherwise\n");
-	if (action_refuses(d.action))
+	if (d.by_floor)
+		printf("  this holds in every stage, whatever it says: only a change there allows "
+		       "it\n");
+	else if (action_refuses(d.action))
 		printf("  to allow it: allow_calls = [ \"%s\" ]; in stage %s%s\n", call->name,
 		    s->own.name,
 		    r != NULL && r->call != NULL
@@ -495,11 +487,11 @@ bool explain_diff(const struct policy *p, const struct stage *s, const struct po
 		printf("%s: %s: %s  ->  %s\n", name, call->name, list_text(a, x, n),
 		    list_text(a, y, m));
 	}
-	if (unnamed(p, s, a).action != unnamed(q, t, a).action) {
+	if (policy_unnamed(p, s, a).action != policy_unnamed(q, t, a).action) {
 		same = false;
 		printf("%s: every other call: %s  ->  %s\n", name,
-		    action_text(a, unnamed(p, s, a).action),
-		    action_text(a, unnamed(q, t, a).action));
+		    action_text(a, policy_unnamed(p, s, a).action),
+		    action_text(a, policy_unnamed(q, t, a).action));
 	}
 	if (s->attributes.no_new_privs != t->attributes.no_new_privs) {
 		same = false;

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../preload/fence.h"
 #include "calls.h"
 #include "loader.h"
 #include "mem.h"
@@ -15,8 +16,9 @@
 
 enum {
 	ARGUMENTS = 6,
-	LAYERS_MAX = 32,
-	CUBES_MAX = 2048,             /* alternatives of one clause */
+	LAYERS_MAX = 128,
+	SPLIT = 32,       /* alternatives in a layer: libseccomp's time grows with their cube */
+	CUBES_MAX = 2048, /* alternatives of one clause */
 	BODY_MAX = BPF_MAXINSNS - 64, /* the prologue's share */
 	NUMBERS = 640,                /* call numbers that are told apart; ours end before 600 */
 	X32_BIT = 0x40000000
@@ -24,6 +26,15 @@ enum {
 
 /* What a layer's program returns where it has no answer; no policy can: trace has data 0. */
 static const uint32_t no_answer = SCMP_ACT_TRACE(0xfe5f);
+
+/* The largest errno that a filter can return (MAX_ERRNO), which libseccomp refuses, and its
+ * stand-in until adapt(). */
+static const uint32_t last_errno = SCMP_ACT_ERRNO(4095), last_errno_place = SCMP_ACT_TRACE(0xfe5e);
+
+static uint32_t library_action(uint32_t action)
+{
+	return action == last_errno ? last_errno_place : action;
+}
 
 /* All of: (argument i & mask[i]) == value[i]. */
 struct cube {
@@ -52,6 +63,10 @@ static bool add_cube(struct arena *a, struct cubes *to, const struct cube *from,
 
 	if (!merge(&cube, arg, mask, value))
 		return true;
+	/* the bounds of a range give the same prefixes again and again */
+	for (size_t i = 0; i < to->count; i++)
+		if (memcmp(&to->items[i], &cube, sizeof cube) == 0)
+			return true;
 	if (to->count == CUBES_MAX)
 		return false;
 	to->items = arena_grow(a, to->items, to->count, sizeof *to->items);
@@ -147,7 +162,7 @@ static bool need_context(const struct build *b, scmp_filter_ctx *made, uint32_t 
 
 	if (*made != NULL)
 		return true;
-	*made = seccomp_init(fallback);
+	*made = seccomp_init(library_action(fallback));
 	error = *made == NULL ? -ENOMEM : 0;
 	if (error == 0)
 		error = seccomp_attr_set(*made, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
@@ -175,7 +190,8 @@ static bool add_rule(const struct build *b, scmp_filter_ctx ctx, enum abi abi,
 		if (cube->mask[arg] != 0)
 			compare[count++] = SCMP_CMP64(
 			    arg, SCMP_CMP_MASKED_EQ, cube->mask[arg], cube->value[arg]);
-	error = seccomp_rule_add_exact_array(ctx, action, call->nr[abi], count, compare);
+	error = seccomp_rule_add_exact_array(
+	    ctx, library_action(action), call->nr[abi], count, compare);
 	/* two clauses may come down to the same comparison; libseccomp 2.6 says so */
 	if (error != 0 && error != -EEXIST)
 		say_library(b, call->name, error);
@@ -229,6 +245,24 @@ static bool elsewhere_on_i386(const struct call *call)
 	return false;
 }
 
+/* Would a comparison be taken for one with $uid or $gid, and be filled in when the fence is raised?
+ */
+static bool takes_place(const struct clause *clause, const struct cubes *cubes)
+{
+	for (size_t i = 0; i < clause->condition_count; i++)
+		if (clause->conditions[i].launch)
+			return false;
+	for (size_t k = 0; k < cubes->count; k++)
+		for (unsigned half = 0; half < 2 * ARGUMENTS; half++) {
+			uint32_t word = (uint32_t)(cubes->items[k].value[half / 2] >>
+			    32 * (half % 2));
+
+			if (word == FENCE_PLACE_UID || word == FENCE_PLACE_GID)
+				return true;
+		}
+	return false;
+}
+
 /*
  * A list with conditions: consecutive clauses with one action share a layer, for they are
  * alternatives; the first clause without conditions goes into the last program, unless that answers
@@ -238,7 +272,7 @@ static bool add_call(
     struct build *b, struct side *side, const struct call *call, const struct clause *list)
 {
 	static const struct cube any;
-	size_t layer = 0;
+	size_t layer = 0, used = 0;
 
 	if (!need_context(b, &side->last, b->fallback))
 		return false;
@@ -246,22 +280,35 @@ static bool add_call(
 		uint32_t action = list[i].decision.action;
 		struct cubes cubes;
 
-		if (i > 0 && action != list[i - 1].decision.action)
+		if (i > 0 && action != list[i - 1].decision.action) {
 			layer++;
-		if (layer == LAYERS_MAX || !cubes_of(b->arena, &list[i], &cubes))
+			used = 0;
+		}
+		if (!cubes_of(b->arena, &list[i], &cubes))
 			return say_complex(b, &list[i], call, "too many for a filter");
+		if (takes_place(&list[i], &cubes))
+			return say_complex(
+			    b, &list[i], call, "on the very numbers that stand for $uid and $gid");
 		if (side->abi == ABI_I386 && list[i].conditions[0].arg > 0 &&
 		    elsewhere_on_i386(call))
 			return say_complex(b, &list[i], call,
 			    "on other arguments on i386, which the stage admits");
-		if (!need_context(b, &side->layer[layer], no_answer))
-			return false;
-		if (layer == side->layer_count)
-			side->layer_count++;
-		for (size_t k = 0; k < cubes.count; k++)
-			if (!add_rule(
+		for (size_t k = 0; k < cubes.count || k == 0; k++, used++) {
+			if (used == SPLIT) {
+				layer++;
+				used = 0;
+			}
+			if (layer == LAYERS_MAX)
+				return say_complex(b, &list[i], call, "too many for a filter");
+			if (!need_context(b, &side->layer[layer], no_answer))
+				return false;
+			if (layer >= side->layer_count)
+				side->layer_count = layer + 1;
+			if (k < cubes.count &&
+			    !add_rule(
 				b, side->layer[layer], side->abi, call, action, &cubes.items[k]))
 				return false;
+		}
 	}
 	while (list->condition_count > 0)
 		list++;
@@ -314,6 +361,8 @@ static void adapt(struct program *p, enum abi abi)
 		bool after_arch = i > 0 && f[-1].code == (BPF_LD | BPF_W | BPF_ABS) &&
 		    f[-1].k == offsetof(struct seccomp_data, arch);
 
+		if (f->code == (BPF_RET | BPF_K) && f->k == last_errno_place)
+			f->k = last_errno;
 		if (after_arch && f->code == (BPF_JMP | BPF_JEQ | BPF_K))
 			f->k = abi_audit_arch(abi);
 		if (abi == ABI_X32 && f->code == (BPF_JMP | BPF_JGE | BPF_K) && f->k == X32_BIT)

@@ -128,7 +128,8 @@ size_t loader_clauses(const struct call *call, struct arena *a, struct clause **
 			continue;
 		last = n;
 		*list = arena_grow(a, *list, count, sizeof **list);
-		(*list)[count] = (struct clause){ .decision = { SECCOMP_RET_ALLOW, NULL } };
+		(*list)[count] = (struct clause){ .decision = decision_of(
+						      SECCOMP_RET_ALLOW, NULL) };
 		if (n->mask != 0) {
 			c = arena_get(a, sizeof *c);
 			*c = (struct condition){

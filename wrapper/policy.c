@@ -186,21 +186,21 @@ static const struct rule *fallback_of(const struct stage *s)
 
 static struct decision decide_default(const struct stage *s, const struct call *call)
 {
-	const struct decision allow = { SECCOMP_RET_ALLOW, NULL };
+	const struct decision allow = decision_of(SECCOMP_RET_ALLOW, NULL);
 	const struct rule *fallback = fallback_of(s);
 	uint16_t newest = s->attributes.newest_kernel;
 
 	if (s->disabled || always_allowed(call))
 		return allow;
 	if (call == NULL || (newest != 0 && call->since > newest))
-		return (struct decision){ SECCOMP_RET_ERRNO | ENOSYS, NULL };
+		return decision_of(SECCOMP_RET_ERRNO | ENOSYS, NULL);
 	if (fallback == NULL)
 		return allow;
 	/* glibc's threads and posix_spawn take EPERM for a failure, and ENOSYS for an old kernel */
 	if ((fallback->action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO &&
 	    strcmp(call->name, "clone3") == 0)
-		return (struct decision){ SECCOMP_RET_ERRNO | ENOSYS, fallback };
-	return (struct decision){ fallback->action, fallback };
+		return decision_of(SECCOMP_RET_ERRNO | ENOSYS, fallback);
+	return decision_of(fallback->action, fallback);
 }
 
 void policy_resolve(struct stage *s)
@@ -232,9 +232,9 @@ void policy_resolve(struct stage *s)
 			to->tsync = from->tsync;
 		if (new &ATTRIBUTE_OPTIMIZE)
 			to->optimize = from->optimize;
-		if (new & ATTRIBUTE_ARCHITECTURES)
+		if (new &ATTRIBUTE_ARCHITECTURES)
 			to->architectures = from->architectures;
-		if (new & ATTRIBUTE_STRICT)
+		if (new &ATTRIBUTE_STRICT)
 			to->strict = from->strict;
 	}
 }
@@ -246,12 +246,12 @@ static struct decision decide_strict(const struct call *call)
 
 	for (size_t i = 0; call != NULL && i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(call->name, names[i]) == 0)
-			return (struct decision){ SECCOMP_RET_ALLOW, NULL };
-	return (struct decision){ SECCOMP_RET_KILL_THREAD, NULL };
+			return decision_of(SECCOMP_RET_ALLOW, NULL);
+	return decision_of(SECCOMP_RET_KILL_THREAD, NULL);
 }
 
-static struct decision decide_stage(const struct stage *s, enum abi abi, const struct call *call,
-    const uint64_t args[6])
+static struct decision decide_stage(
+    const struct stage *s, enum abi abi, const struct call *call, const uint64_t args[6])
 {
 	if (s->attributes.strict)
 		return decide_strict(call);
@@ -267,7 +267,7 @@ static struct decision decide_stage(const struct stage *s, enum abi abi, const s
 				    action_stricter(r->action, best->action))))
 				best = r;
 		if (best != NULL)
-			return (struct decision){ best->action, best };
+			return decision_of(best->action, best);
 	}
 	return decide_default(s, call);
 }
@@ -312,9 +312,10 @@ bool policy_has_fence(const struct policy *p, const struct stage *s)
 /* A floor's refusal holds unless the answer so far is stricter. */
 static struct decision floored(struct decision so_far, struct decision floor)
 {
-	return action_refuses(floor.action) && !action_stricter(so_far.action, floor.action)
-	    ? floor
-	    : so_far;
+	if (!action_refuses(floor.action) || action_stricter(so_far.action, floor.action))
+		return so_far;
+	floor.by_floor = true;
+	return floor;
 }
 
 struct decision policy_decide(
@@ -327,7 +328,7 @@ struct decision policy_decide(
 	enum abi abi;
 
 	if (!policy_abi(s, d, &abi))
-		return (struct decision){ s->attributes.bad_arch_action, NULL };
+		return decision_of(s->attributes.bad_arch_action, NULL);
 	call = call_numbered(abi, (uint32_t)d->nr);
 	decision = logged(s, decide_stage(s, abi, call, args));
 	for (size_t i = 0; (floor = floor_at(p, s, i)) != NULL; i++)
@@ -376,7 +377,7 @@ static bool list_level(struct list *list, const struct level *level, const struc
 			continue;
 		}
 		add(list, conditions_of(list, &r[i]), r[i].condition_count,
-		    (struct decision){ r[i].action, &r[i] });
+		    decision_of(r[i].action, &r[i]));
 		for (size_t at = list->count - 1; at > first &&
 		     action_stricter(
 			 list->items[at].decision.action, list->items[at - 1].decision.action);
@@ -388,7 +389,7 @@ static bool list_level(struct list *list, const struct level *level, const struc
 		}
 	}
 	if (plain != NULL)
-		add(list, NULL, 0, (struct decision){ plain->action, plain });
+		add(list, NULL, 0, decision_of(plain->action, plain));
 	return plain != NULL;
 }
 
@@ -433,7 +434,8 @@ static void list_under_floor(struct list *list, const struct list *floor, const 
 			decides = !action_stricter(
 			    above->items[s].decision.action, low->decision.action);
 		if (decides) {
-			add(list, low->conditions, low->condition_count, low->decision);
+			add(list, low->conditions, low->condition_count,
+			    floored(above->items[0].decision, low->decision));
 			continue;
 		}
 		for (size_t s = 0; s < above->count; s++)
@@ -469,4 +471,13 @@ size_t policy_list(const struct policy *p, const struct stage *s, const struct c
     struct arena *a, struct clause **items)
 {
 	return policy_list_on(p, s, abi_native(), call, a, items);
+}
+
+struct decision policy_unnamed(const struct policy *p, const struct stage *s, struct arena *a)
+{
+	const struct call nobody = { .name = "(unnamed)", .since = kernel_version(2, 0) };
+	struct clause *list;
+	size_t count = policy_list(p, s, &nobody, a, &list);
+
+	return list[count - 1].decision;
 }

@@ -41,6 +41,7 @@ struct condition {
 	enum condition_op op;
 	uint64_t mask, value; /* within 32 bits where the kernel looks at no more: calls.def */
 	const char *mask_text, *value_text; /* as they were written; or NULL */
+	bool launch; /* value is filled in when the fence is raised: $uid, $gid (fence.h) */
 };
 
 struct rule {
@@ -82,8 +83,8 @@ struct attributes {
 	unsigned optimize;        /* 2; libseccomp's */
 	uint16_t newest_kernel;   /* kernel_version(), 0: the newest that calls.def knows */
 	uint32_t bad_arch_action; /* SECCOMP_RET_KILL_PROCESS */
-	unsigned architectures; /* 1 << ABI_*, beside the native one */
-	bool strict; /* false; mode = strict: the kernel's own four calls, no filter */
+	unsigned architectures;   /* 1 << ABI_*, beside the native one */
+	bool strict;              /* false; mode = strict: the kernel's own four calls, no filter */
 };
 
 /* What one stage or profile says by itself. */
@@ -145,7 +146,13 @@ struct policy {
 struct decision {
 	uint32_t action;
 	const struct rule *rule; /* what decided, or NULL: nothing that the policy says */
+	bool by_floor;           /* the floor or a plugin refused, whatever the stage says */
 };
+
+static inline struct decision decision_of(uint32_t action, const struct rule *rule)
+{
+	return (struct decision){ action, rule, false };
+}
 
 /* One line of a decision list: if all conditions hold, that is the answer. The last one has none.
  */
@@ -177,7 +184,8 @@ const char *condition_fit(struct arena *a, struct condition *c, const struct cal
 /* Is there a fence for this stage at all? */
 bool policy_has_fence(const struct policy *p, const struct stage *s);
 
-/* A condition as it is on an ABI: on i386 registers have 32 bits, and a negative number is one of 32. */
+/* A condition as it is on an ABI: on i386 registers have 32 bits, and a negative number is one
+ * of 32. */
 struct condition condition_on(enum abi abi, const struct condition *c);
 
 /* To be called once for each level, when its rules are complete. */
@@ -202,8 +210,10 @@ size_t policy_list(const struct policy *p, const struct stage *s, const struct c
 size_t policy_list_on(const struct policy *p, const struct stage *s, enum abi abi,
     const struct call *call, struct arena *a, struct clause **list);
 
+/* The answer to a call that is known and that no rule names. */
+struct decision policy_unnamed(const struct policy *p, const struct stage *s, struct arena *a);
+
 /* The ABI that a call came in by; false: one that the stage does not admit. */
 bool policy_abi(const struct stage *s, const struct seccomp_data *d, enum abi *abi);
-
 
 #endif

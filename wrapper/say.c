@@ -29,7 +29,10 @@ __attribute__((format(printf, 4, 0))) static void line(
 	if (n > LINE_SIZE - 2)
 		n = LINE_SIZE - 2;
 	for (int i = 0; i < n; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+		/* U+0080 to U+009F, in UTF-8, steer terminals too */
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f ||
+		    ((unsigned char)text[i] == 0xc2 && (unsigned char)text[i + 1] >= 0x80 &&
+			(unsigned char)text[i + 1] < 0xa0))
 			text[i] = '?';
 	text[n++] = '\n';
 	if (write(STDERR_FILENO, text, (size_t)n) < 0)
@@ -90,5 +93,5 @@ void die(const char *format, ...)
 	va_start(args, format);
 	line(NULL, 0, "", format, args);
 	va_end(args);
-	exit(2);
+	exit(1);
 }

@@ -188,7 +188,9 @@ bool scan_text(const char *file, const char *text, size_t size)
 		return false;
 	}
 	check_bytes(&s);
-	while (s.good && s.at < s.end) {
+	if (!s.good)
+		return false;
+	while (s.at < s.end) {
 		skip_blank(&s);
 		if (s.at == s.end)
 			break;
@@ -197,6 +199,7 @@ bool scan_text(const char *file, const char *text, size_t size)
 		} else if (*s.at == '@') {
 			mistake(&s, s.line,
 			    "@include and its like are not known: use conf.d, or a base");
+			s.at++;
 		} else if (is_digit(*s.at) ||
 		    ((*s.at == '-' || *s.at == '+') && s.at + 1 < s.end && is_digit(s.at[1]))) {
 			check_number(&s);
@@ -213,7 +216,7 @@ bool scan_text(const char *file, const char *text, size_t size)
 				    "a comma behind the last entry; libconfig before 1.7 refuses "
 				    "it");
 		} else {
-			if (strchr("([{", *s.at) != NULL && ++depth > SCAN_DEPTH_MAX)
+			if (strchr("([{", *s.at) != NULL && ++depth == SCAN_DEPTH_MAX + 1)
 				mistake(&s, s.line, "nested too deep");
 			if (strchr(")]}", *s.at) != NULL && depth > 0)
 				depth--;

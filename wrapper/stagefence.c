@@ -243,14 +243,17 @@ static const struct image_header *compile(struct run *run, const char *conf)
 	 * command */
 	bool pending = child_signal_pending();
 	uintptr_t before = child_signal(0);
-	long pid = raw_call6(__NR_clone, 0, 0, 0, 0, 0, 0);
+	long self = raw_call3(__NR_getpid, 0, 0, 0), pid = raw_call6(__NR_clone, 0, 0, 0, 0, 0, 0);
 
-	if (pid == 0) {
-		raw_call3(__NR_dup3, fd, 1, 0);
+	/* a sandbox around us may answer 0 without a child */
+	if (pid == 0 && raw_call3(__NR_getpid, 0, 0, 0) != self) {
+		if (raw_call3(__NR_dup3, fd, 1, 0) != 1)
+			die("the compiler has no descriptor to write to", NULL, NULL);
+
 		long error = raw_call3(__NR_execve, (long)compiler, (long)argv, (long)&none);
 		die(compiler, ", which compiles the policy: ", error_text(-error));
 	}
-	if (pid < 0)
+	if (pid <= 0)
 		die("no process to compile the policy in: ", error_text(-pid), NULL);
 	while (raw_call6(__NR_wait4, pid, (long)&status, RAW_WALL, 0, 0, 0) == -RAW_EINTR)
 		;
@@ -513,6 +516,124 @@ static _Noreturn void refuse_foreign(const struct run *run, const struct image_s
 
 /* ---- both fences: when the stage refuses what the dynamic loader needs ---- */
 
+static _Noreturn void refuse_others(
+    const struct run *run, const struct image_stage *s, const char *path)
+{
+	raw_die("stage ", image_string(run->image, s->name),
+	    " refuses what a dynamic program needs to start, and"
+	    " that is let through for root's own programs only, or static ones: not for ",
+	    path, NULL);
+}
+
+/* What owner and mode do not tell: whose file system it is, and whether the loader would heed us.
+ */
+static bool judge_file(const struct run *run, const struct image_stage *s, const char *path, int fd)
+{
+	enum { FUSE = 0x65735546, NO_DATA = 61, NOT_SUPPORTED = 95 };
+	/* statfs(2)'s result begins with the type; it has 120 bytes on both machines */
+	long about[16] = { 0 };
+	long size = raw_call6(__NR_fgetxattr, fd, (long)"security.capability", 0, 0, 0, 0);
+
+	/* with file capabilities it would start in secure mode, no_new_privs or not, and heed no
+	 * LD_PRELOAD */
+	if (size != -NO_DATA && size != -NOT_SUPPORTED)
+		raw_die(path, ": has file capabilities, and stage ",
+		    image_string(run->image, s->name),
+		    " needs a preload, which such a program does not heed: setcap -r a copy", NULL);
+	/* there any user says what uid a file has */
+	return raw_call3(__NR_fstatfs, fd, (long)about, 0) == 0 && about[0] != FUSE;
+}
+
+/* The run path of a root's own program: folders that only root can put a library into. */
+static void check_run_path(const struct run *run, const struct image_stage *s, char *path)
+{
+	struct raw_stat st;
+	struct trust_refusal no;
+	static const char origin[] = "$ORIGIN";
+	char *folder = join(run->program, "");
+
+	for (size_t n = raw_length(folder); n > 0 && folder[n - 1] != '/'; n--)
+		folder[n - 1] = '\0';
+	for (char *part = path, *end = path; end != NULL; part = end + 1) {
+		for (end = part; *end != ':' && *end != '\0';)
+			end++;
+		bool last = *end == '\0';
+
+		*end = '\0';
+		if (raw_same(part, origin, sizeof origin - 1))
+			part = join(folder, part + sizeof origin - 1);
+		for (const char *p = part; *p != '\0'; p++)
+			if (*p == '$')
+				part = (char *)"";
+		int fd = part[0] != '/'
+		    ? -1
+		    : trust_open(part, TRUST_NAMESPACE | TRUST_LINKS | TRUST_FOLDER, &st, &no);
+
+		raw_close(fd);
+		if (fd < 0 && (part[0] != '/' || no.fault != TRUST_ERROR || no.error != RAW_ENOENT))
+			raw_die("stage ", image_string(run->image, s->name),
+			    " takes two fences, and libraries that others could change would run "
+			    "between them: the run "
+			    "path of ",
+			    run->program, NULL);
+		if (last)
+			break;
+	}
+}
+
+/* DT_RPATH and DT_RUNPATH of the program (elf(5)); those of its libraries are root's care. */
+static void check_run_paths(const struct run *run, const struct image_stage *s)
+{
+	enum { TAG_STRTAB = 5, TAG_RPATH = 15, TAG_RUNPATH = 29, PATH_SIZE = 4096 };
+	int fd = (int)raw_openat(RAW_AT_FDCWD, run->program, RAW_O_RDONLY | RAW_O_CLOEXEC);
+	Elf64_Ehdr elf;
+	Elf64_Phdr ph, dynamic = { .p_filesz = 0 };
+	Elf64_Dyn entry;
+	uint64_t strings = 0, found[2] = { 0, 0 };
+
+	if (raw_call6(__NR_pread64, fd, (long)&elf, sizeof elf, 0, 0, 0) != sizeof elf)
+		cannot_run(run->program, NULL, NULL, RAW_ENOEXEC);
+	for (unsigned i = 0; i < elf.e_phnum; i++)
+		if (raw_call6(__NR_pread64, fd, (long)&ph, sizeof ph,
+			(long)(elf.e_phoff + i * sizeof ph), 0, 0) == sizeof ph &&
+		    ph.p_type == PT_DYNAMIC)
+			dynamic = ph;
+	for (uint64_t at = 0; at + sizeof entry <= dynamic.p_filesz; at += sizeof entry) {
+		if (raw_call6(__NR_pread64, fd, (long)&entry, sizeof entry,
+			(long)(dynamic.p_offset + at), 0, 0) != sizeof entry ||
+		    entry.d_tag == 0)
+			break;
+		if (entry.d_tag == TAG_STRTAB)
+			strings = entry.d_un.d_ptr;
+		if (entry.d_tag == TAG_RPATH)
+			found[0] = entry.d_un.d_val + 1;
+		if (entry.d_tag == TAG_RUNPATH)
+			found[1] = entry.d_un.d_val + 1;
+	}
+	/* the table is named by its address: from there to its place in the file */
+	for (unsigned i = 0; i < elf.e_phnum; i++)
+		if (raw_call6(__NR_pread64, fd, (long)&ph, sizeof ph,
+			(long)(elf.e_phoff + i * sizeof ph), 0, 0) == sizeof ph &&
+		    ph.p_type == PT_LOAD && strings >= ph.p_vaddr &&
+		    strings - ph.p_vaddr < ph.p_filesz) {
+			strings = strings - ph.p_vaddr + ph.p_offset;
+			break;
+		}
+	for (unsigned i = 0; i < 2; i++) {
+		char *path = memory(PATH_SIZE);
+		long n;
+
+		if (found[i] == 0)
+			continue;
+		n = raw_call6(__NR_pread64, fd, (long)path, PATH_SIZE - 1,
+		    (long)(strings + found[i] - 1), 0, 0);
+		/* what cannot be read is judged as an empty part, the current folder */
+		path[n > 0 ? n : 0] = '\0';
+		check_run_path(run, s, path);
+	}
+	raw_close(fd);
+}
+
 /*
  * Until the shim has raised the inner fence, the program runs under the outer one only. So
  * everything that runs until then must be root's: the program, its loader, and nothing that the
@@ -535,22 +656,14 @@ static const char *roots_own(const struct run *run, const struct image_stage *s,
 	if (n < 0)
 		cannot_run(path, NULL, NULL, -n);
 	real[n] = '\0';
-	/* opened to be judged; a program that may be executed but not read is judged all the same
-	 */
 	fd = trust_open(real, TRUST_NAMESPACE, &st, &no);
+
+	bool good = fd >= 0 && judge_file(run, s, path, fd);
+
 	raw_close(fd);
-	/* with file capabilities it would start in secure mode, no_new_privs or not, and heed no
-	 * LD_PRELOAD */
-	if (raw_call6(__NR_getxattr, (long)real, (long)"security.capability", 0, 0, 0, 0) > 0)
-		raw_die(path, ": has file capabilities, and stage ",
-		    image_string(run->image, s->name),
-		    " needs a preload, which such a program does not heed: setcap -r a copy", NULL);
-	if (fd >= 0 || (no.fault == TRUST_ERROR && no.error == RAW_EACCES))
+	if (good)
 		return real;
-	raw_die("stage ", image_string(run->image, s->name),
-	    " refuses what a dynamic program needs to start, and"
-	    " that is let through for root's own programs only, or static ones: not for ",
-	    path, NULL);
+	refuse_others(run, s, path);
 }
 
 /*
@@ -750,6 +863,8 @@ static bool prepare_inner(struct run *run, const struct image_stage *s, uint32_t
 {
 	struct look look, loader;
 	struct raw_stat st;
+	struct trust_refusal no;
+	int loader_fd;
 
 	for (unsigned depth = 0;; depth++) {
 		enum { SCRIPTS_MAX = 5 };
@@ -784,6 +899,13 @@ static bool prepare_inner(struct run *run, const struct image_stage *s, uint32_t
 	for (const char *p = base; *p != '\0'; p++)
 		if (*p == '/')
 			base = p + 1;
+	/* the kernel takes the loader's own path, so every link on it must be root's too */
+	loader_fd = look.loader[0] != '/'
+	    ? -1
+	    : trust_open(look.loader, TRUST_NAMESPACE | TRUST_LINKS, &st, &no);
+	raw_close(loader_fd);
+	if (look.kind != LOOK_DYNAMIC || loader_fd < 0)
+		refuse_others(run, s, look.loader);
 	look_at(roots_own(run, s, look.loader), &loader);
 	/* the loaders that are known to load a preload before anything else */
 	if (look.kind != LOOK_DYNAMIC || loader.kind != LOOK_STATIC ||
@@ -791,6 +913,7 @@ static bool prepare_inner(struct run *run, const struct image_stage *s, uint32_t
 		die(run->program,
 		    ": its loader is unknown, and this stage needs one that honours LD_PRELOAD",
 		    NULL);
+	check_run_paths(run, s);
 	check_environment(run, s);
 	check_limits(run, s);
 	preload_shim(run);

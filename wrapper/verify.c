@@ -12,7 +12,7 @@
 #include "policy.h"
 #include "say.h"
 
-enum { ARGUMENTS = 6, NUMBERS = 640, X32 = 0x40000000, MIXES = 64 };
+enum { ARGUMENTS = 6, NUMBERS = 640, X32 = 0x40000000, MIXES = 64, OTHERS = 128 };
 
 struct check {
 	const struct policy *policy;
@@ -62,7 +62,7 @@ static struct decision expected(const struct check *c, const struct seccomp_data
 
 	/* the secret is drawn at each launch; in the image it is all zeros */
 	if (has_cookie(c, d) && (d->args[3] | d->args[4] | d->args[5]) == 0)
-		return (struct decision){ SECCOMP_RET_ALLOW, NULL };
+		return decision_of(SECCOMP_RET_ALLOW, NULL);
 	for (size_t i = 0; i < n; i++) {
 		bool holds = true;
 
@@ -131,27 +131,42 @@ static void add_boundaries(struct check *c, struct values *v, const struct condi
 		add(c, v, k->value ^ (uint64_t)1 << bit);
 }
 
-/* Around each clause one argument at a time, all others fulfilling it; then mixtures, of a fixed
- * sequence. */
+/*
+ * Around each clause, one argument at a time, all others fulfilling it: the boundaries of its own
+ * conditions, and what the other clauses compare with; then mixtures of all that. Both in a fixed
+ * order.
+ */
 static void judge_conditions(
     struct check *c, const struct clause *list, size_t count, struct seccomp_data *d)
 {
-	struct values v[ARGUMENTS] = { { NULL, 0 } };
+	struct values all[ARGUMENTS] = { { NULL, 0 } };
 	uint64_t random = 0x9e3779b97f4a7c15u;
 
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < list[i].condition_count; k++)
-			add_boundaries(c, &v[list[i].conditions[k].arg], &list[i].conditions[k]);
+			add(c, &all[list[i].conditions[k].arg],
+			    condition_witness(&list[i].conditions[k]));
 	for (size_t i = 0; i < count; i++) {
+		struct values own[ARGUMENTS] = { { NULL, 0 } };
+
 		memset(d->args, 0, sizeof d->args);
-		for (size_t k = 0; k < list[i].condition_count; k++)
-			d->args[list[i].conditions[k].arg] =
-				condition_witness(&list[i].conditions[k]);
+		for (size_t k = 0; k < list[i].condition_count; k++) {
+			const struct condition *condition = &list[i].conditions[k];
+
+			add_boundaries(c, &own[condition->arg], condition);
+			d->args[condition->arg] = condition_witness(condition);
+		}
 		for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
 			uint64_t saved = d->args[arg];
+			size_t others = all[arg].count < OTHERS ? all[arg].count : OTHERS;
 
-			for (size_t k = 0; k < v[arg].count; k++) {
-				d->args[arg] = v[arg].items[k];
+			for (size_t k = 0; k < own[arg].count + others; k++) {
+				random ^= random << 13, random ^= random >> 7,
+				    random ^= random << 17;
+				d->args[arg] = k < own[arg].count ? own[arg].items[k]
+				    : others == all[arg].count
+				    ? all[arg].items[k - own[arg].count]
+				    : all[arg].items[random % all[arg].count];
 				judge(c, d);
 			}
 			d->args[arg] = saved;
@@ -160,8 +175,8 @@ static void judge_conditions(
 	for (unsigned mix = 0; mix < MIXES; mix++) {
 		for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
 			random ^= random << 13, random ^= random >> 7, random ^= random << 17;
-			d->args[arg] = v[arg].count > 0 ? v[arg].items[random % v[arg].count]
-							: random;
+			d->args[arg] = all[arg].count > 0 ? all[arg].items[random % all[arg].count]
+							  : random;
 		}
 		judge(c, d);
 	}
