@@ -143,8 +143,10 @@ static inline int trust_open(
 			return trust_refuse(no, fd, TRUST_TYPE, 0);
 		}
 		for (; *path != '/' && *path != '\0'; path++) {
-			if (n == sizeof no->name - 1)
+			if (n == sizeof no->name - 1) {
+				no->name[n] = '\0';
 				return trust_refuse(no, fd, TRUST_ERROR, RAW_ENAMETOOLONG);
+			}
 			no->name[n++] = *path;
 		}
 		no->name[n] = '\0';

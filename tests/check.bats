@@ -282,14 +282,12 @@ bounded() {
 	[ -z "$wrong" ]
 }
 
-@test "a policy that would need too much memory is a mistake of the policy: one line with its name" {
+@test "groups that name groups over and over are no more work than their calls" {
 	seconds=20
 	# each group names the next twenty times
 	{ echo 'version = 1; groups = ('; for i in $(seq 9); do printf '{ name = "@g%s"; calls = [\n' "$i"; many "\"@g$((i + 1))\"" 20; echo ']; },'; done
 		echo '{ name = "@g10"; calls = "mkdir"; } ); stages = ( { name = "x"; block_calls = "@g1"; } );'; } >wide.conf
-	run -1 bounded check -c wide.conf
-	one_line "$output"
-	[[ "$output" == "stagefencectl: wide.conf"* ]]
+	run -0 bounded check -c wide.conf
 }
 
 @test "an empty policy says what is missing" {
@@ -447,7 +445,7 @@ nobody() {
 	run -1 nobody stagefencectl check -c sticky/p.conf
 	[ "$output" = "stagefencectl: sticky/p.conf: $who" ]
 	run -125 nobody stagefence -c sticky/p.conf -s x touch /tmp/ran
-	[ "$output" = "stagefence: sticky/p.conf: p.conf $who" ]
+	[ "$output" = "stagefence: sticky/p.conf: $who" ]
 	cd /
 }
 
@@ -468,9 +466,9 @@ nobody() {
 	run -125 $as stagefence -c p.conf -s x touch /tmp/ran
 	[ "$output" = "stagefence: p.conf: Permission denied" ]
 	run -1 $as stagefencectl check -c closed/p.conf
-	[ "$output" = "stagefencectl: closed/p.conf: p.conf: Permission denied" ]
+	[ "$output" = "stagefencectl: closed/p.conf: Permission denied" ]
 	run -125 $as stagefence -c closed/p.conf -s x touch /tmp/ran
-	[ "$output" = "stagefence: closed/p.conf: p.conf: Permission denied" ]
+	[ "$output" = "stagefence: closed/p.conf: Permission denied" ]
 	chmod 700 closed
 	cd /
 }

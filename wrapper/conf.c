@@ -253,7 +253,7 @@ static int open_source(struct reader *r, const char *name, unsigned flags, bool 
 
 static char *read_all(struct reader *r, int fd, const char *path, size_t *size)
 {
-	char *text = arena_get(r->arena, SCAN_SIZE_MAX + 2);
+	char *text = arena_get(r->arena, SCAN_SIZE_MAX + 3);
 	ssize_t n;
 
 	*size = 0;
@@ -263,7 +263,8 @@ static char *read_all(struct reader *r, int fd, const char *path, size_t *size)
 		say_at(path, 0, "%s", strerror(errno));
 		return NULL;
 	}
-	text[*size] = '\0';
+	/* libconfig knows no comment that ends with the file */
+	text[*size] = '\n';
 	return text;
 }
 
