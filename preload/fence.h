@@ -112,10 +112,11 @@ static inline void fence_fill(struct sock_filter *code, size_t count)
 	for (size_t i = FENCE_ATTEST_COUNT; i < count; i++) {
 		if (code[i].code != (BPF_JMP | BPF_JEQ | BPF_K))
 			continue;
-		if (code[i].k == FENCE_PLACE_UID)
-			code[i].k = (uint32_t)raw_call3(__NR_getuid, 0, 0, 0);
-		else if (code[i].k == FENCE_PLACE_GID)
-			code[i].k = (uint32_t)raw_call3(__NR_getgid, 0, 0, 0);
+		uint32_t which = code[i].k - FENCE_PLACE_UID;
+
+		if (which < 2)
+			code[i].k = (uint32_t)raw_call3(
+			    which == 0 ? __NR_getuid : __NR_getgid, 0, 0, 0);
 	}
 }
 

@@ -295,9 +295,10 @@ static inline enum image_fault image_check(const void *data, size_t size)
 	/* a stage has both of exact and exec, or no program: anything between could run free */
 	for (uint32_t i = 0; i < h->part[IMAGE_STAGES].count; i++) {
 		const struct image_stage *s = image_stage(h, i);
+		bool none = s->exact == IMAGE_NONE;
 
-		if ((s->exact == IMAGE_NONE) != (s->exec == IMAGE_NONE) ||
-		    (s->exact == IMAGE_NONE && s->outer != IMAGE_NONE))
+		if (none != (s->exec == IMAGE_NONE) || (none && s->outer != IMAGE_NONE) ||
+		    s->flags >= 2 * STAGE_STRICT || (!none && s->flags >= STAGE_STRICT))
 			return IMAGE_OUT_OF_BOUNDS;
 	}
 	return IMAGE_GOOD;

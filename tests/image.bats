@@ -313,7 +313,7 @@ stagefence: /var/cache/stagefence/policy.sfi: is not a policy image
 short: 125
 ls: cannot access 'ran': No such file or directory
 format: 0
-stagefence: /var/cache/stagefence/policy.sfi: policy.sfi can be written by others (chmod go-w)
+stagefence: /var/cache/stagefence/policy.sfi: can be written by others (chmod go-w)
 writable: 125
 END
 }

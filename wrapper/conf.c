@@ -807,6 +807,7 @@ static void limit_ids(struct reader *r, const config_setting_t *at, struct level
 			return;
 		for (unsigned i = 0; i < ids; i++)
 			c[i] = (struct condition){ .arg = i,
+				.launch = ways >> i & 1,
 				.op = OP_EQ,
 				.mask = UINT32_MAX,
 				.value = ways >> i & 1 ? place : UINT32_MAX,

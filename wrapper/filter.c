@@ -249,15 +249,17 @@ static bool elsewhere_on_i386(const struct call *call)
  */
 static bool takes_place(const struct clause *clause, const struct cubes *cubes)
 {
+	bool launch[ARGUMENTS] = { false };
+
 	for (size_t i = 0; i < clause->condition_count; i++)
-		if (clause->conditions[i].launch)
-			return false;
+		launch[clause->conditions[i].arg] |= clause->conditions[i].launch;
 	for (size_t k = 0; k < cubes->count; k++)
 		for (unsigned half = 0; half < 2 * ARGUMENTS; half++) {
 			uint32_t word = (uint32_t)(cubes->items[k].value[half / 2] >>
 			    32 * (half % 2));
 
-			if (word == FENCE_PLACE_UID || word == FENCE_PLACE_GID)
+			if ((word == FENCE_PLACE_UID || word == FENCE_PLACE_GID) &&
+			    !(launch[half / 2] && half % 2 == 0))
 				return true;
 		}
 	return false;

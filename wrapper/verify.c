@@ -158,7 +158,7 @@ static void judge_conditions(
 		}
 		for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
 			uint64_t saved = d->args[arg];
-			size_t others = all[arg].count < OTHERS ? all[arg].count : OTHERS;
+			size_t others = all[arg].count < OTHERS ? all[arg].count : OTHERS / 8;
 
 			for (size_t k = 0; k < own[arg].count + others; k++) {
 				random ^= random << 13, random ^= random >> 7,
