@@ -223,7 +223,7 @@ lint:
 	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -D__x86_64__ \
 	    --suppress=missingIncludeSystem $(paths) preload wrapper
 	clang-tidy --quiet --warnings-as-errors='*' $(ctl_sources) -- -std=c11 -D_GNU_SOURCE $(paths) $(libs_cflags)
-	shellcheck --severity=warning --exclude=SC2154,SC2030,SC2031 $(shell_files)
+	shellcheck --severity=warning --exclude=SC2154,SC2030,SC2031,SC2164 $(shell_files)
 	mandoc -Tlint -W warning wrapper/*.[1358]
 
 # INSTALL_ONLY: what is built, as it is

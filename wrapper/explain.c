@@ -223,8 +223,8 @@ static void print_attributes(struct arena *a, const struct stage *s)
 	if (!t->no_new_privs)
 		printf("    no_new_privs = false;\n");
 	if (t->newest_kernel != 0)
-		printf("    newest_kernel = \"%u.%u\";\n", t->newest_kernel >> KERNEL_SHIFT,
-		    t->newest_kernel & 0xff);
+		printf("    newest_kernel = \"%u.%u\";\n",
+		    (unsigned)t->newest_kernel >> KERNEL_SHIFT, t->newest_kernel & 0xffu);
 	if (t->bad_arch_action != SECCOMP_RET_KILL_PROCESS)
 		printf("    bad_arch_action = \"%s\";\n",
 		    (t->bad_arch_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO
