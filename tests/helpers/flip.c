@@ -71,14 +71,18 @@ int main(int argc, char **argv)
 	FILE *in = argc == 2 ? fopen(argv[1], "rb") : NULL;
 	unsigned char *data = malloc(IMAGE_SIZE_MAX);
 	size_t size = in == NULL || data == NULL ? 0 : fread(data, 1, IMAGE_SIZE_MAX, in);
-	unsigned char *changed = copy(data, size, size);
-	const struct image_header *h = (const void *)changed;
+	unsigned char *changed;
+	const struct image_header *h;
 	unsigned programs;
 	size_t head, code, code_end;
 
-	if (size == 0 || image_check(changed, size) != IMAGE_GOOD)
-		return fprintf(stderr, "flip IMAGE, a good one\n"), 2;
+	if (size == 0)
+		return fprintf(stderr, "flip IMAGE\n"), 2;
 	fclose(in);
+	changed = copy(data, size, size);
+	h = (const void *)changed;
+	if (image_check(changed, size) != IMAGE_GOOD)
+		return fprintf(stderr, "flip IMAGE, a good one\n"), 2;
 	programs = read_all(h);
 	expect(programs == h->part[IMAGE_PROGRAMS].count, "an unsound program", 0, 0);
 	head = h->head_size;
