@@ -78,8 +78,8 @@ static uint32_t number(const char **text)
 
 /*
  * Behind the wrapper. "FD,STAGE": the stage's outer fence must be in force, as the kernel says, and
- * the inner one follows. "FD": no fence is asked for. Nobody who can only write variables has a
- * sealed image open at that number.
+ * the inner one follows. "FD": no fence is asked for, and the image says so. Nobody who can only
+ * write variables has a sealed image open at that number.
  */
 static void take_over(const char *handover, char **env)
 {
@@ -93,6 +93,12 @@ static void take_over(const char *handover, char **env)
 	if (h == NULL)
 		DIE(NOT_HANDED_OVER);
 	if (*handover == '\0') {
+		const char *name;
+		uint32_t picked = image_pick(h, env, &name);
+
+		if (picked != IMAGE_PASS &&
+		    (picked == IMAGE_NONE || image_fenced(image_stage(h, picked))))
+			DIE(NOT_HANDED_OVER);
 		raw_call3(__NR_munmap, (long)h, h->size, 0);
 		raw_close(fd);
 		environment_leave(env, false);
