@@ -55,8 +55,8 @@ all: $(BUILD)/stagefence $(BUILD)/stagefencectl $(BUILD)/libstagefence.so $(BUIL
 # a changed prefix or flag rebuilds what it is in
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)/wrapper $(@D)/preload
-	@printf '%s\n' '$(CC) $(subst ','\'',$(ctl_cflags) $(ctl_ldflags) $(free))' | cmp -s - $@ || \
-	    printf '%s\n' '$(CC) $(subst ','\'',$(ctl_cflags) $(ctl_ldflags) $(free))' >$@
+	@printf '%s\n' '$(CC) $(subst ','\'',$(ctl_cflags) $(ctl_ldflags) $(shim_cflags))' | cmp -s - $@ || \
+	    printf '%s\n' '$(CC) $(subst ','\'',$(ctl_cflags) $(ctl_ldflags) $(shim_cflags))' >$@
 
 $(BUILD)/wrapper/%.o: wrapper/%.c $(BUILD)/flags
 	$(CC) $(ctl_cflags) -c -o $@ $<

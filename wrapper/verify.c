@@ -12,7 +12,7 @@
 #include "policy.h"
 #include "say.h"
 
-enum { ARGUMENTS = 6, NUMBERS = 640, X32 = 0x40000000, MIXES = 64, OTHERS = 128 };
+enum { ARGUMENTS = 6, NUMBERS = 640, X32 = 0x40000000, MIXES = 64, OTHERS = 128, MANY = 256 };
 
 struct check {
 	const struct policy *policy;
@@ -114,7 +114,7 @@ static void add(struct check *c, struct values *v, uint64_t value)
 
 /* Around one condition: its value and its neighbours, every bit of it flipped, and the upper half
  * dirty. */
-static void add_boundaries(struct check *c, struct values *v, const struct condition *k)
+static void add_boundaries(struct check *c, struct values *v, const struct condition *k, bool bits)
 {
 	const uint64_t high = (uint64_t)UINT32_MAX << 32,
 		       points[] = { k->value, k->value + 1, k->value - 1, k->value ^ k->mask,
@@ -127,7 +127,7 @@ static void add_boundaries(struct check *c, struct values *v, const struct condi
 		add(c, v, points[i] ^ (uint64_t)1 << 32);
 		add(c, v, points[i] ^ (uint64_t)1 << 63);
 	}
-	for (unsigned bit = 0; bit < 64; bit++)
+	for (unsigned bit = 0; bits && bit < 64; bit++)
 		add(c, v, k->value ^ (uint64_t)1 << bit);
 }
 
@@ -153,7 +153,9 @@ static void judge_conditions(
 		for (size_t k = 0; k < list[i].condition_count; k++) {
 			const struct condition *condition = &list[i].conditions[k];
 
-			add_boundaries(c, &own[condition->arg], condition);
+			/* of hundreds of clauses the bits would cost seconds; their neighbours stay
+			 */
+			add_boundaries(c, &own[condition->arg], condition, count <= MANY);
 			d->args[condition->arg] = condition_witness(condition);
 		}
 		for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
