@@ -266,7 +266,7 @@ bounded() {
 @test "many conditions on one call: an answer at once, whatever it is, in 400 MB" {
 	[ -z "${STAGEFENCE_QUICK-}" ] || skip "asked to be quick"
 	local wrong=''
-	seconds=10
+	seconds=20
 	for count in 100 300 1000 2000 12000; do
 		{ echo 'version = 1; stages = ( { name = "x"; rules = ('; many \
 			'{calls="ioctl";action="errno";args=({arg=1;op="==";value="&77"});}' $count; echo '); } );'; } >conditions.conf
