@@ -47,7 +47,7 @@ shim_cflags  = $(base) $(free) -Os $(call cc-has,-Oz) $(call cc-has,-fno-move-lo
 ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o mem.o say.o)
 
-.PHONY: all demo test test-jobs test-programs lint fuzz bench install uninstall clean FORCE
+.PHONY: all demo test test-jobs test-programs lint fuzz mutants bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/stagefence $(BUILD)/stagefencectl $(BUILD)/libstagefence.so $(BUILD)/groups.conf
@@ -176,22 +176,29 @@ $(BUILD)/tests/calls-check: tests/calls-check.c $(BUILD)/wrapper/calls.o | $(BUI
 FUZZ_SECONDS ?= 60
 FUZZ_JUDGED  ?= 10000000
 fuzz_cflags   = -std=c11 -D_GNU_SOURCE $(paths) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-fuzz_sources  = $(patsubst $(BUILD)/%.o,%.c,$(ctl_parts))
+# quiet.h takes say.c's place where mistakes are expected by the thousand
+quiet_parts   = $(filter-out %/say.o,$(ctl_parts))
+fuzz_sources  = $(patsubst $(BUILD)/%.o,%.c,$(if $(filter policy,$*),$(quiet_parts),$(ctl_parts)))
 
-fuzz: $(addprefix $(BUILD)/fuzz/,fuzz_image fuzz_policy random)
-	@mkdir -p $(BUILD)/fuzz/image $(BUILD)/fuzz/policy
+fuzz: $(addprefix $(BUILD)/fuzz/,fuzz_image fuzz_policy fuzz_jacamar random)
+	@mkdir -p $(BUILD)/fuzz/image $(BUILD)/fuzz/policy $(BUILD)/fuzz/jacamar
 	$(BUILD)/fuzz/fuzz_image -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/image
 	$(BUILD)/fuzz/fuzz_policy -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/policy.dict $(BUILD)/fuzz/policy \
 	    tests/policies/good
+	$(BUILD)/fuzz/fuzz_jacamar -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/jacamar
 	$(BUILD)/fuzz/random -n $(FUZZ_JUDGED)
 
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(fuzz_sources)
-	@mkdir -p $(@D)
-	clang $(fuzz_cflags) $(libs_cflags) -o $@ $^ $(libs_ldlibs)
+# does a test or the compiler itself notice, when a check is taken out of the compiler? takes minutes
+mutants: all test-programs
+	tests/mutants/run
 
-$(BUILD)/fuzz/random: tests/fuzz/random.c $(ctl_parts)
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(ctl_objects)
 	@mkdir -p $(@D)
-	$(CC) $(test_cflags) -O2 -o $@ $^ $(libs_ldlibs) $(LDFLAGS)
+	clang $(fuzz_cflags) $(libs_cflags) -o $@ $< $(fuzz_sources) $(libs_ldlibs)
+
+$(BUILD)/fuzz/random: tests/fuzz/random.c $(ctl_objects)
+	@mkdir -p $(@D)
+	$(CC) $(test_cflags) -O2 -o $@ $< $(quiet_parts) $(libs_ldlibs) $(LDFLAGS)
 
 # as a site builds its own: no flag of ours
 $(BUILD)/tests/plugins/%.so: tests/plugins/%.c wrapper/stagefence-plugin.h

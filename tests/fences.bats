@@ -600,3 +600,25 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 		done
 	done
 }
+
+@test "a run path by which others could put a library between the fences is refused" {
+	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
+		build() {
+			cc -o "$1" "'"$tests"'/helpers/try.c" -Wl,--dynamic-linker=/usr/local/lib/ld-linux-test.so.2 \
+				-Wl,-rpath,"$2" ${3-}
+		}
+		mkdir -p /usr/local/lib/site
+		for path in /usr/local/lib/site "\$ORIGIN/../lib" /usr/local/lib/nowhere; do
+			build /usr/local/bin/rooted "$path"
+			stagefence -s noopen rooted openat
+		done
+		for path in /usr/local/lib/site: :/usr/local/lib relative "\$LIB" /tmp "\$ORIGIN/../../../tmp"; do
+			for tags in -Wl,--enable-new-dtags -Wl,--disable-new-dtags; do
+				build /usr/local/bin/open "$path" "$tags"
+				stagefence -s noopen open openat || echo status $?
+			done
+		done'
+	[ "$(grep -c '^openat EPERM$' <<<"$output")" = 3 ]
+	[ "$(grep -c '^status 125$' <<<"$output")" = 12 ]
+	[ "$(grep -c 'the run path of /usr/local/bin/open$' <<<"$output")" = 12 ]
+}

@@ -197,6 +197,8 @@ source.0.path=0xffffffff
 source.2.path+=100000
 program.0.count=0
 program.1.count=4097
+program.1.count=4000
+program.1.first+=250
 program.1.count=0xffffffff
 program.1.first=0xffffffff
 program.1.first=0xffffffff program.1.count=2

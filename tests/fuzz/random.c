@@ -635,7 +635,9 @@ static void judge(const struct model *m, unsigned level, const struct policy *p,
 /* One instruction behind the prologue becomes another that the kernel would take. */
 static bool change(struct sock_filter *code, uint32_t count, uint32_t *at)
 {
-	struct sock_filter *f = &code[*at = FENCE_ATTEST_COUNT + below(count - FENCE_ATTEST_COUNT)];
+	uint32_t room = count - FENCE_ATTEST_COUNT;
+	/* each program has a few that tell architectures apart, in front */
+	struct sock_filter *f = &code[*at = FENCE_ATTEST_COUNT + below(one_in(4) && room > 8 ? 8 : room)];
 	const struct sock_filter before = *f;
 
 	switch (below(6)) {
