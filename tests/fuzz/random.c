@@ -364,6 +364,9 @@ static void make_model(struct model *m, bool harmless)
 	for (unsigned i = m->level_count; i-- > 0;)
 		make_level(m, i);
 	m->floor = one_in(2) ? (int)below(m->level_count) : -1;
+	/* a disabled one is a mistake: it would refuse nothing */
+	if (m->floor >= 0 && m->level[m->floor].disabled)
+		m->floor = -1;
 }
 
 /* ---- its text ---- */
