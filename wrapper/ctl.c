@@ -37,7 +37,12 @@ struct options {
 	const char *output; /* -o */
 	const char *junit;  /* --junit */
 	const char *from;   /* --from */
+	const char *to;     /* --to */
+	const char *arch;   /* --arch, or NULL: this machine's */
 	bool verbose;       /* -v */
+	bool json;          /* --json */
+	bool lossy;         /* --lossy */
+	bool verify;        /* --verify */
 };
 
 /* This program's folder: in a build tree everything is there. */
@@ -350,10 +355,23 @@ static void print_help(FILE *to)
 }
 
 /* Options with a word for a name; a command takes those whose letter is among its own. */
-enum { OPTION_JUNIT = 'J', OPTION_FROM = 'F' };
+enum {
+	OPTION_JUNIT = 'J',
+	OPTION_FROM = 'F',
+	OPTION_TO = 'T',
+	OPTION_ARCH = 'A',
+	OPTION_JSON = 'N',
+	OPTION_LOSSY = 'L',
+	OPTION_VERIFY = 'Y'
+};
 static const struct option long_options[] = {
 	{ "junit", required_argument, NULL, OPTION_JUNIT },
 	{ "from", required_argument, NULL, OPTION_FROM },
+	{ "to", required_argument, NULL, OPTION_TO },
+	{ "arch", required_argument, NULL, OPTION_ARCH },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "lossy", no_argument, NULL, OPTION_LOSSY },
+	{ "verify", no_argument, NULL, OPTION_VERIFY },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -383,6 +401,11 @@ static int run(const struct command *command, int argc, char **argv)
 		case 'v': o.verbose = true; break;
 		case OPTION_JUNIT: o.junit = optarg; break;
 		case OPTION_FROM: o.from = optarg; break;
+		case OPTION_TO: o.to = optarg; break;
+		case OPTION_ARCH: o.arch = optarg; break;
+		case OPTION_JSON: o.json = true; break;
+		case OPTION_LOSSY: o.lossy = true; break;
+		case OPTION_VERIFY: o.verify = true; break;
 		default: free(letters); return usage(command);
 		}
 	}
