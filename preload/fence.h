@@ -49,37 +49,51 @@ static inline unsigned fence_cookie_slot(unsigned i)
 }
 
 /*
- * Writes the prologue and returns its length; the program's body follows it. Offsets are counted to
- * the body's first instruction, where every call goes that is none of ours.
+ * Writes the prologue and returns its length; the program's body follows it, and there goes every
+ * call that is none of ours. A body that begins with its own look at the architecture and, for this
+ * machine's, the number, is entered behind them: the kernel walks a new filter once for every
+ * number (seccomp_cache_prepare()), so each instruction on that way shows in a launch.
  */
-static inline unsigned fence_prologue(
-    struct sock_filter *out, const uint32_t digest[8], bool cookie)
+static inline unsigned fence_prologue(struct sock_filter *out, const uint32_t digest[8],
+    bool cookie, const struct sock_filter *body, size_t body_count)
 {
 	enum {
 		LD = BPF_LD | BPF_W | BPF_ABS,
 		JEQ = BPF_JMP | BPF_JEQ | BPF_K,
-		RET = BPF_RET | BPF_K
+		RET = BPF_RET | BPF_K,
+		ARCH = offsetof(struct seccomp_data, arch),
+		NR = offsetof(struct seccomp_data, nr)
 	};
-	const unsigned body = FENCE_ATTEST_COUNT + (cookie ? FENCE_COOKIE_COUNT : 0);
-	unsigned n = 0;
+	const struct sock_filter load_arch = fence_insn(LD, 0, 0, ARCH),
+				 load_nr = fence_insn(LD, 0, 0, NR);
+	const unsigned start = FENCE_ATTEST_COUNT + (cookie ? FENCE_COOKIE_COUNT : 0);
+	/* where to go on with nothing in A, with the architecture, with the number */
+	unsigned again = start, with_arch = start, with_nr = start, n = 0;
 
+	if (body_count > 3 && raw_same(&body[0], &load_arch, sizeof load_arch) &&
+	    body[1].code == JEQ && body[1].k == IMAGE_ARCH && body[1].jt == 0 &&
+	    raw_same(&body[2], &load_nr, sizeof load_nr)) {
+		with_arch = start + 1;
+		again = start + 2;
+		with_nr = start + 3;
+	}
 	/* an instruction's jump counts from the one behind it */
-	out[n++] = fence_insn(LD, 0, 0, offsetof(struct seccomp_data, arch));
-	out[n++] = fence_insn(JEQ, 0, body - 2, IMAGE_ARCH);
-	out[n++] = fence_insn(LD, 0, 0, offsetof(struct seccomp_data, nr));
-	out[n++] = fence_insn(JEQ, 0, cookie ? FENCE_ATTEST_COUNT - 4 : body - 4, __NR_prctl);
+	out[n++] = load_arch;
+	out[n++] = fence_insn(JEQ, 0, with_arch - 2, IMAGE_ARCH);
+	out[n++] = load_nr;
+	out[n++] = fence_insn(JEQ, 0, (cookie ? FENCE_ATTEST_COUNT : with_nr) - 4, __NR_prctl);
 	out[n++] = fence_load_half(0);
-	out[n++] = fence_insn(JEQ, 0, body - 6, FENCE_OPTION);
+	out[n++] = fence_insn(JEQ, 0, again - 6, FENCE_OPTION);
 	for (unsigned i = 0; i < 8; i++) {
 		out[n++] = fence_load_half(2 + i);
-		out[n] = fence_insn(JEQ, 0, body - (n + 1), digest[i]);
+		out[n] = fence_insn(JEQ, 0, again - (n + 1), digest[i]);
 		n++;
 	}
 	out[n++] = fence_insn(RET, 0, 0, SECCOMP_RET_ERRNO | FENCE_ANSWER);
 	if (!cookie)
 		return n;
 
-	out[n] = fence_insn(JEQ, 0, body - (n + 1), __NR_execve);
+	out[n] = fence_insn(JEQ, 0, with_nr - (n + 1), __NR_execve);
 	n++;
 	out[n++] = fence_insn(BPF_LDX | BPF_W | BPF_IMM, 0, 0, 0);
 	for (unsigned i = 0; i < FENCE_COOKIE_WORDS; i++) {
@@ -88,7 +102,7 @@ static inline unsigned fence_prologue(
 		out[n++] = fence_insn(BPF_ALU | BPF_OR | BPF_X, 0, 0, 0);
 		out[n++] = fence_insn(BPF_MISC | BPF_TAX, 0, 0, 0);
 	}
-	out[n] = fence_insn(JEQ, 0, body - (n + 1), 0);
+	out[n] = fence_insn(JEQ, 0, again - (n + 1), 0);
 	n++;
 	out[n++] = fence_insn(RET, 0, 0, SECCOMP_RET_ALLOW);
 	return n;

@@ -24,7 +24,7 @@ static inline const struct image_header *load_map(int fd, size_t size, enum imag
 	    ? NULL
 	    : raw_map(size, RAW_PROT_READ, RAW_MAP_PRIVATE, fd);
 
-	*fault = data == NULL ? IMAGE_NOT_ONE : image_check(data, size);
+	*fault = data == NULL ? IMAGE_WRONG_SIZE : image_check(data, size);
 	return *fault == IMAGE_GOOD ? image_header(data) : NULL;
 }
 

@@ -28,7 +28,7 @@ enum trust_fault { TRUST_GOOD, TRUST_ERROR, TRUST_OWNER, TRUST_WRITABLE, TRUST_L
 struct trust_refusal {
 	enum trust_fault fault;
 	long error;     /* errno, for TRUST_ERROR */
-	char name[256]; /* the part of the path that is at fault */
+	char name[257]; /* the part of the path that is at fault; NAME_MAX, and one to see it */
 };
 
 /* Said of the part of the path; for TRUST_ERROR the errno's text is better. */
@@ -71,11 +71,10 @@ static inline enum trust_fault trust_judge(const struct raw_stat *st, unsigned f
 {
 	enum { OVERFLOW_UID = 65534, OTHERS_WRITE = 022 };
 	unsigned type = st->mode & RAW_S_IFMT;
-	bool callers = (flags & TRUST_CALLER) &&
-	    st->uid == (uint32_t)raw_call3(__NR_geteuid, 0, 0, 0);
 	bool shared = (flags & TRUST_CALLER) && type == RAW_S_IFDIR && (st->mode & RAW_S_ISVTX);
 
-	if (st->uid != 0 && !callers &&
+	if (st->uid != 0 &&
+	    !((flags & TRUST_CALLER) && st->uid == (uint32_t)raw_call3(__NR_geteuid, 0, 0, 0)) &&
 	    !((flags & TRUST_NAMESPACE) && st->uid == OVERFLOW_UID && trust_overflow_is_root()))
 		return TRUST_OWNER;
 	if ((st->mode & OTHERS_WRITE) != 0 && type != RAW_S_IFLNK && !shared)
@@ -83,13 +82,11 @@ static inline enum trust_fault trust_judge(const struct raw_stat *st, unsigned f
 	return TRUST_GOOD;
 }
 
-/* Puts the text of the link that no->name is in fd, and the rest of the path behind it, into path.
- */
-static inline bool trust_follow(
-    int fd, const char *name, const char *rest, char path[TRUST_PATH_MAX])
+/* Puts the text of the link that fd is, and the rest of the path behind it, into path. */
+static inline bool trust_follow(int fd, const char *rest, char path[TRUST_PATH_MAX])
 {
 	char link[TRUST_PATH_MAX];
-	long n = raw_call6(__NR_readlinkat, fd, (long)name, (long)link, sizeof link, 0, 0);
+	long n = raw_call6(__NR_readlinkat, fd, (long)"", (long)link, sizeof link, 0, 0);
 	size_t length = raw_length(rest) + 1;
 
 	if (n <= 0 || (size_t)n + length > TRUST_PATH_MAX)
@@ -98,14 +95,6 @@ static inline bool trust_follow(
 		link[(size_t)n + i] = rest[i];
 	raw_copy(path, link, (size_t)n + length);
 	return true;
-}
-
-static inline int trust_refuse(struct trust_refusal *no, int fd, enum trust_fault fault, long error)
-{
-	raw_close(fd);
-	no->fault = fault;
-	no->error = error;
-	return -1;
 }
 
 /*
@@ -122,68 +111,70 @@ static inline int trust_open(
 	};
 	char followed[TRUST_PATH_MAX];
 	unsigned links = 0;
-	int fd = (int)raw_openat(RAW_AT_FDCWD, "/", STEP);
+	bool last = false;
+	int parent = -1, fd = (int)raw_openat(RAW_AT_FDCWD, "/", STEP);
 
-	raw_copy(no->name, "/", 2);
+	no->name[0] = '/';
+	no->name[1] = '\0';
 	for (;;) {
-		long error = fd < 0 ? fd : raw_statx(fd, "", RAW_AT_EMPTY_PATH, st);
-		enum trust_fault fault = error < 0 ? TRUST_ERROR : trust_judge(st, flags);
 		size_t n = 0;
 
-		if (fault != TRUST_GOOD)
-			return trust_refuse(no, fd, fault, -error);
+		no->error = fd < 0 ? fd : raw_statx(fd, "", RAW_AT_EMPTY_PATH, st);
+		no->fault = no->error < 0 ? TRUST_ERROR : trust_judge(st, flags);
 
-		unsigned type = st->mode & RAW_S_IFMT;
+		unsigned type = no->fault == TRUST_GOOD ? st->mode & RAW_S_IFMT : 0;
 
+		if (type == RAW_S_IFLNK &&
+		    (flags & (last ? TRUST_LINKS : TRUST_LINKS | TRUST_CALLER))) {
+			if (++links <= TRUST_LINKS_MAX && trust_follow(fd, path, followed)) {
+				path = followed;
+				raw_close(fd);
+				fd = parent;
+				parent = -1;
+				if (*path == '/') {
+					raw_close(fd);
+					fd = (int)raw_openat(RAW_AT_FDCWD, "/", STEP);
+				}
+				continue;
+			}
+			no->fault = TRUST_ERROR;
+			no->error = -RAW_ELOOP;
+		}
+		raw_close(parent);
+		if (no->fault != TRUST_GOOD)
+			break;
 		while (*path == '/')
 			path++;
-		if (*path == '\0') {
-			if (type == (flags & TRUST_FOLDER ? RAW_S_IFDIR : RAW_S_IFREG))
-				return fd;
-			return trust_refuse(no, fd, TRUST_TYPE, 0);
-		}
-		for (; *path != '/' && *path != '\0'; path++) {
-			if (n == sizeof no->name - 1) {
-				no->name[n] = '\0';
-				return trust_refuse(no, fd, TRUST_ERROR, RAW_ENAMETOOLONG);
-			}
+		no->fault = type == RAW_S_IFLNK ? TRUST_LINK : TRUST_TYPE;
+		if (*path == '\0' &&
+		    ((flags & TRUST_FOLDER) ? type == RAW_S_IFDIR : last && type == RAW_S_IFREG))
+			return fd;
+		if (*path == '\0' || type != RAW_S_IFDIR)
+			break;
+		for (; *path != '/' && *path != '\0' && n < sizeof no->name - 1; path++)
 			no->name[n++] = *path;
-		}
 		no->name[n] = '\0';
-
-		bool last = *path == '\0';
-
-		error = raw_statx(fd, no->name, RAW_AT_SYMLINK_NOFOLLOW, st);
-		if (error < 0)
-			return trust_refuse(no, fd, TRUST_ERROR, -error);
-		type = st->mode & RAW_S_IFMT;
-		if (type == RAW_S_IFLNK && !(flags & TRUST_LINKS) &&
-		    (last || !(flags & TRUST_CALLER)))
-			return trust_refuse(no, fd, TRUST_LINK, 0);
-		if (type == RAW_S_IFLNK) {
-			fault = trust_judge(st, flags);
-			if (fault != TRUST_GOOD)
-				return trust_refuse(no, fd, fault, 0);
-			if (++links > TRUST_LINKS_MAX ||
-			    !trust_follow(fd, no->name, path, followed))
-				return trust_refuse(no, fd, TRUST_ERROR, RAW_ELOOP);
-			path = followed;
-			if (*path == '/') {
-				raw_close(fd);
-				fd = (int)raw_openat(RAW_AT_FDCWD, "/", STEP);
-			}
-			continue;
+		if (n == sizeof no->name - 1) {
+			no->fault = TRUST_ERROR;
+			no->error = -RAW_ENAMETOOLONG;
+			break;
 		}
-		/* looked at before it is opened: to open a device can do things, such as rewinding
-		 * a tape */
-		if (type != RAW_S_IFDIR && (type != RAW_S_IFREG || !last))
-			return trust_refuse(no, fd, TRUST_TYPE, 0);
-
-		int next = (int)raw_openat(fd, no->name, last ? LAST : STEP);
-
-		raw_close(fd);
-		fd = next;
+		last = *path == '\0';
+		type = RAW_S_IFLNK;
+		if (last) {
+			/* looked at before it is opened: to open a device can do things, such as
+			 * rewinding a tape */
+			no->error = raw_statx(fd, no->name, RAW_AT_SYMLINK_NOFOLLOW, st);
+			type = no->error < 0 ? RAW_S_IFLNK : st->mode & RAW_S_IFMT;
+			if (type != RAW_S_IFLNK && type != RAW_S_IFREG && type != RAW_S_IFDIR)
+				break;
+		}
+		parent = fd;
+		fd = (int)raw_openat(parent, no->name, type == RAW_S_IFLNK ? STEP : LAST);
 	}
+	raw_close(fd);
+	no->error = -no->error;
+	return -1;
 }
 
 #endif

@@ -338,7 +338,7 @@ bounded() {
 	untrusted no/where "no: No such file or directory"
 	local long
 	long=$(head -c 300 /dev/zero | tr '\0' a)
-	untrusted "$long" "${long:0:255}: File name too long"
+	untrusted "$long" "${long:0:256}: File name too long"
 	run -1 stagefencectl check -c /dev/stdin <good.conf
 	one_line "$output"
 	gives 1 stagefencectl check -c ''

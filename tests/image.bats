@@ -220,11 +220,9 @@ END
 CODE.code=6 CODE.k=0x7fff0000
 CODE.code=6 CODE.k=0x7ffc0000
 CODE.code=0xffff
-CODE.code=0
 CODE.code=5 CODE.k=0xffffffff
 CODE.k=1
 CODE.k=64
-CODE.code=0x15 CODE.k=0
 program.1.digest^=1
 program.1.count=1
 program.1.count=23
@@ -234,11 +232,13 @@ program.1.flags=0xffffffff
 program.1.first=0
 program.1.first+=1
 END
-	# programs that refuse or kill everything, the question whether they are there and the last line included
-	for action in 0x00050000 0x00050001 0x00050a51 0x7ff00000 0x7fc00000 0x00030000 0 0x80000000; do
-		"$forge" p.sfi t.sfi code."$code".code=6 code."$code".k=$action
+	# programs that refuse or kill everything, the question whether they are there and the last line included;
+	# the last one takes this machine for a foreign one
+	for edits in code=6,0x00050000 code=6,0x00050001 code=6,0x00050a51 code=6,0x7ff00000 code=6,0x7fc00000 \
+		code=6,0x00030000 code=6,0 code=6,0x80000000 code=0x15,0 code=0,0; do
+		"$forge" p.sfi t.sfi code."$code.${edits%,*}" code."$code".k="${edits#*,}"
 		run within 10 stagefence -c t.sfi -s build touch ran
-		[ "$status" -gt 124 ] && [ -z "$output" ] && [ ! -e ran ] || wrong+=" ($action: $status)"
+		[ "$status" -gt 124 ] && [ -z "$output" ] && [ ! -e ran ] || wrong+=" ($edits: $status)"
 	done
 	# flags and fields that leave the fence what it is, or spoil it
 	for edits in program.1.flags=1 program.1.flags=2 program.1.flags=4 program.1.cookie=1 program.1.cookie=0xffffffff \
@@ -309,7 +309,7 @@ stagefence: /var/cache/stagefence/policy.sfi: is a policy image for another arch
 arch=0: 125
 stagefence: /var/cache/stagefence/policy.sfi: is a policy image that was truncated, or has something behind it
 nosum: 125
-stagefence: /var/cache/stagefence/policy.sfi: is not a policy image
+stagefence: /var/cache/stagefence/policy.sfi: is a policy image that was truncated, or has something behind it
 empty: 125
 stagefence: /var/cache/stagefence/policy.sfi: is not a policy image
 short: 125

@@ -5,7 +5,6 @@
  */
 #include "calls.h"
 
-#include <linux/audit.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,18 +120,6 @@ bool call_arg_is_word(const struct call *c, enum abi abi, unsigned arg)
 	if (c->widths[arg] == 'l' && abi == ABI_X32)
 		return x32_cuts_longs(c->nr[ABI_X32]);
 	return c->widths[arg] == 'i';
-}
-
-uint32_t abi_audit_arch(enum abi abi)
-{
-	switch (abi) {
-	case ABI_X86_64:
-	case ABI_X32: return AUDIT_ARCH_X86_64;
-	case ABI_I386: return AUDIT_ARCH_I386;
-	case ABI_AARCH64: return AUDIT_ARCH_AARCH64;
-	case ABI_COUNT: break;
-	}
-	return 0;
 }
 
 /* The first name of each ABI is the one that we print. */

@@ -5,6 +5,7 @@
 #ifndef CALLS_H
 #define CALLS_H
 
+#include <linux/audit.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +21,7 @@ static inline uint16_t kernel_version(unsigned major, unsigned minor)
 }
 
 struct call {
-	const char *name;
+	char name[29];         /* not a pointer, which would be a relocation at each start */
 	uint16_t since;        /* kernel_version() that first had it */
 	int32_t nr[ABI_COUNT]; /* as in seccomp_data.nr; -1: not on this ABI */
 	char widths[7];        /* one of "ilp" for each argument, see calls.def */
@@ -37,7 +38,15 @@ const struct call *call_at(size_t i);
 bool call_arg_is_word(const struct call *c, enum abi abi, unsigned arg);
 
 /* AUDIT_ARCH_* as in seccomp_data.arch; x86_64 and x32 share one, the number's bit 30 is x32. */
-uint32_t abi_audit_arch(enum abi abi);
+static inline uint32_t abi_audit_arch(enum abi abi)
+{
+	static const uint32_t arch[ABI_COUNT] = { [ABI_X86_64] = AUDIT_ARCH_X86_64,
+		[ABI_X32] = AUDIT_ARCH_X86_64,
+		[ABI_I386] = AUDIT_ARCH_I386,
+		[ABI_AARCH64] = AUDIT_ARCH_AARCH64 };
+
+	return arch[abi];
+}
 
 const char *abi_name(enum abi abi);
 bool abi_named(const char *name, enum abi *abi); /* our names, and OCI's SCMP_ARCH_* */

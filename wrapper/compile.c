@@ -35,7 +35,7 @@ static void digest_of(
 	unsigned char bytes[SHA256_SIZE];
 
 	sha256_start(&sum);
-	sha256_text(&sum, "stagefence fence 1");
+	sha256_text(&sum, "stagefence fence 2");
 	sha256_text(&sum, kind);
 	sha256_text(&sum, s->own.name);
 	sha256_word(&sum, s->attributes.no_new_privs);
@@ -55,7 +55,7 @@ static uint32_t add_program(
 		.flags = seccomp_flags(s) };
 
 	digest_of(s, loader ? "outer" : "exact", body, p.digest);
-	p.count = fence_prologue(code, p.digest, cookie);
+	p.count = fence_prologue(code, p.digest, cookie, body->code, body->count);
 	memcpy(code + p.count, body->code, body->count * sizeof *code);
 	p.count += (uint32_t)body->count;
 	if (!verify_program(c->policy, s, loader, cookie, code, p.count)) {

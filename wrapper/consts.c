@@ -4,34 +4,57 @@
  */
 #include "consts.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* No constant has this value; tests/consts-check.c looks. */
 #define NONE (UINT64_C(1) << 63)
 
+/* The names one behind the other, and each constant knows where its own begins: pointers would be
+ * thousands of relocations at each start. Where a header has a name as a macro, that must not
+ * matter, so none passes through a second one. */
+static const struct names {
+#define C(name, value) char at_##name[sizeof #name];
+#define D(name, x86_64, aarch64) char at_##name[sizeof #name];
+#define A(name, value) char at_##name[sizeof #name];
+#define S(name, number) char at_##name[sizeof #name];
+#define Q(name, command) char at_##name[sizeof #name];
+#define E(name, number) char at_##name[sizeof #name];
+#include "consts.def"
+} names = {
+#define C(name, value) #name,
+#define D(name, x86_64, aarch64) #name,
+#define A(name, value) #name,
+#define S(name, number) #name,
+#define Q(name, command) #name,
+#define E(name, number) #name,
+#include "consts.def"
+};
+
 struct constant {
-	const char *name;
+	uint32_t at; /* in names */
 	uint64_t x86_64, aarch64;
 	bool hidden; /* const_name() prefers another */
 };
 
-/* A name must not pass through a second macro, where a header's definition would replace it. */
 static const struct constant constants[] = {
-#define C(name, value) { #name, value, value, false },
-#define D(name, x86_64, aarch64) { #name, x86_64, aarch64, false },
-#define A(name, value) { #name, value, value, true },
-#define S(name, number) { #name, number, number, false },
-#define Q(name, command) { #name, (uint64_t)(command) << 8, (uint64_t)(command) << 8, false },
+#define C(name, value) { offsetof(struct names, at_##name), value, value, false },
+#define D(name, x86_64, aarch64) { offsetof(struct names, at_##name), x86_64, aarch64, false },
+#define A(name, value) { offsetof(struct names, at_##name), value, value, true },
+#define S(name, number) { offsetof(struct names, at_##name), number, number, false },
+#define Q(name, command) \
+	{ offsetof(struct names, at_##name), (uint64_t)(command) << 8, (uint64_t)(command) << 8, \
+		false },
 #include "consts.def"
 };
 
 static const struct constant errnos[] = {
-#define E(name, number) { #name, number, number, false },
+#define E(name, number) { offsetof(struct names, at_##name), number, number, false },
 #include "consts.def"
 };
 
 static const struct constant signals[] = {
-#define S(name, number) { #name, number, number, false },
+#define S(name, number) { offsetof(struct names, at_##name), number, number, false },
 #include "consts.def"
 };
 
@@ -47,6 +70,11 @@ enum {
 
 static const char blank[] = " \t\r\n";
 
+static const char *name_at(const struct constant *c)
+{
+	return (const char *)&names + c->at;
+}
+
 static uint64_t value_of(const struct constant *c, bool aarch64)
 {
 	return aarch64 ? c->aarch64 : c->x86_64;
@@ -59,9 +87,9 @@ bool const_value(const char *name, size_t length, bool aarch64, uint64_t *value)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct constant *c = &constants[middle];
-		int order = strncmp(name, c->name, length);
+		int order = strncmp(name, name_at(c), length);
 
-		if (order == 0 && strlen(c->name) == length) {
+		if (order == 0 && strlen(name_at(c)) == length) {
 			if (value_of(c, aarch64) == NONE)
 				return false;
 			*value = value_of(c, aarch64);
@@ -69,7 +97,7 @@ bool const_value(const char *name, size_t length, bool aarch64, uint64_t *value)
 		}
 		if (order > 0)
 			low = middle + 1;
-		else /* also where name is only the beginning of c->name */
+		else /* also where name is only the beginning of the constant's */
 			high = middle;
 	}
 	return false;
@@ -168,7 +196,7 @@ static bool read_named(
 	if (read_decimal(text, strlen(text), value))
 		return *value >= 1 && *value <= max;
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(text, table[i].name) == 0) {
+		if (strcmp(text, name_at(&table[i])) == 0) {
 			*value = table[i].x86_64;
 			return true;
 		}
@@ -179,7 +207,7 @@ static const char *name_of(const struct constant *table, size_t count, uint64_t 
 {
 	for (size_t i = 0; i < count; i++)
 		if (table[i].x86_64 == value)
-			return table[i].name;
+			return name_at(&table[i]);
 	return NULL;
 }
 
@@ -253,7 +281,7 @@ static const char *nearest(const struct constant *table, size_t count, const cha
 	if (length >= LONGEST)
 		return NULL;
 	for (size_t i = 0; i < count; i++) {
-		const char *name = table[i].name;
+		const char *name = name_at(&table[i]);
 		size_t name_length = strlen(name);
 		unsigned far;
 
@@ -291,12 +319,12 @@ const char *const_name(const char *prefix, bool aarch64, uint64_t value)
 		uint64_t v = value_of(c, aarch64);
 		bool same = v == value || (v >> 32 == UINT32_MAX && (uint32_t)v == value);
 
-		if (!same || v == NONE || strncmp(prefix, c->name, length) != 0)
+		if (!same || v == NONE || strncmp(prefix, name_at(c), length) != 0)
 			continue;
 		if (!c->hidden)
-			return c->name;
+			return name_at(c);
 		if (second == NULL)
-			second = c->name;
+			second = name_at(c);
 	}
 	return second;
 }
@@ -311,5 +339,5 @@ const char *const_at(size_t i, bool aarch64, uint64_t *value)
 	if (i >= CONSTANT_COUNT || value_of(&constants[i], aarch64) == NONE)
 		return NULL;
 	*value = value_of(&constants[i], aarch64);
-	return constants[i].name;
+	return name_at(&constants[i]);
 }

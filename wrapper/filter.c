@@ -338,6 +338,74 @@ static bool export(const struct build *b, scmp_filter_ctx ctx, struct program *o
 	return good;
 }
 
+static bool loads(const struct sock_filter *f, size_t offset)
+{
+	return f->code == (BPF_LD | BPF_W | BPF_ABS) && f->k == offset;
+}
+
+/* libseccomp's own look at the architecture and the number, which the tree has done before. */
+static void drop_preamble(struct program *p)
+{
+	const struct sock_filter *f = p->code;
+	size_t n = 3;
+
+	if (p->count < 7 || !loads(&f[0], offsetof(struct seccomp_data, arch)) ||
+	    f[1].code != (BPF_JMP | BPF_JEQ | BPF_K) || f[1].jt != 0 ||
+	    !loads(&f[2], offsetof(struct seccomp_data, nr)))
+		return;
+	if (f[3].code == (BPF_JMP | BPF_JGE | BPF_K) && f[3].k == X32_BIT && f[3].jt == 0 &&
+	    f[3].jf == 1 && f[4].code == (BPF_JMP | BPF_JEQ | BPF_K) && f[4].jt == 0)
+		n = 5;
+	if (!loads(&f[n], offsetof(struct seccomp_data, nr)))
+		return;
+	p->code += n;
+	p->count -= n;
+}
+
+static bool is_jump(const struct sock_filter *f)
+{
+	return BPF_CLASS(f->code) == BPF_JMP && f->code != (BPF_JMP | BPF_JA);
+}
+
+/* Is the half of an argument loaded, masked with 0 and compared with 0? So libseccomp has a 32-bit
+ * condition say that the upper half does not matter. */
+static bool always_true(const struct program *p, size_t i)
+{
+	const struct sock_filter *f = &p->code[i];
+
+	return i + 3 < p->count && f[0].code == (BPF_LD | BPF_W | BPF_ABS) &&
+	    f[1].code == (BPF_ALU | BPF_AND | BPF_K) && f[1].k == 0 &&
+	    f[2].code == (BPF_JMP | BPF_JEQ | BPF_K) && f[2].k == 0 && f[2].jt == 0 &&
+	    f[3].code == (BPF_LD | BPF_W | BPF_ABS);
+}
+
+/* Takes out what is always true. Nothing jumps into the middle of it: each load begins one. */
+static void drop_always_true(struct program *p, struct arena *a)
+{
+	size_t *now = arena_array(a, p->count + 1, sizeof *now); /* an instruction's new place */
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		while (always_true(p, i))
+			for (size_t k = 0; k < 3; k++)
+				now[i++] = count;
+		now[i] = count++;
+	}
+	for (size_t i = 0; i < p->count; i++) {
+		struct sock_filter f = p->code[i];
+
+		if (is_jump(&f)) {
+			f.jt = (uint8_t)(now[i + 1 + f.jt] - now[i] - 1);
+			f.jf = (uint8_t)(now[i + 1 + f.jf] - now[i] - 1);
+		} else if (f.code == (BPF_JMP | BPF_JA)) {
+			f.k = (uint32_t)(now[i + 1 + f.k] - now[i] - 1);
+		}
+		/* what is dropped is written over by what follows it */
+		p->code[now[i]] = f;
+	}
+	p->count = count;
+}
+
 /* Puts a layer before what is there: where it has no answer, it jumps to its end instead of
  * returning. */
 static void chain(const struct program *layer, struct program *all, struct sock_filter *out)
@@ -380,9 +448,13 @@ static bool chain_layers(struct build *b, struct side *side)
 		return true;
 	if (!export(b, side->last, &side->chain))
 		return false;
+	drop_preamble(&side->chain);
+	drop_always_true(&side->chain, b->arena);
 	for (size_t i = side->layer_count; i-- > 0;) {
 		if (!export(b, side->layer[i], &layer))
 			return false;
+		drop_preamble(&layer);
+		drop_always_true(&layer, b->arena);
 		chain(&layer, &side->chain,
 		    arena_array(b->arena, layer.count + side->chain.count, sizeof *layer.code));
 	}
@@ -456,15 +528,37 @@ static size_t reach(struct backwards *c, size_t at)
 	return put(c, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(c->count - at)));
 }
 
-/* Where to jump to with the number in A; it is known to lie in one of the ranges. */
-static size_t put_tree(struct backwards *c, const struct range *r, size_t count)
+static uint32_t off_middle(const struct range *r, size_t i, uint32_t from, uint32_t to)
 {
-	size_t middle = count / 2, high, low;
+	uint32_t at = 2 * (r[i].first < NUMBERS ? r[i].first : NUMBERS);
+
+	return at > from + to ? at - from - to : from + to - at;
+}
+
+/* Where to split ranges that end before end: the kernel walks the tree once for each number that
+ * it has (seccomp_cache_prepare()), so halve the numbers and not the ranges. */
+static size_t middle_of(const struct range *r, size_t count, uint32_t end)
+{
+	uint32_t from = r[0].first < NUMBERS ? r[0].first : NUMBERS;
+	uint32_t to = end < NUMBERS ? end : NUMBERS;
+	size_t middle = count / 2;
+
+	for (size_t i = 1; i < count; i++)
+		if (off_middle(r, i, from, to) < off_middle(r, middle, from, to))
+			middle = i;
+	return middle;
+}
+
+/* Where to jump to with the number in A; it is known to lie in one of the ranges, before end. */
+static size_t put_tree(struct backwards *c, const struct range *r, size_t count, uint32_t end)
+{
+	size_t middle, high, low;
 
 	if (count == 1)
 		return put_leaf(c, r);
-	high = put_tree(c, r + middle, count - middle);
-	low = put_tree(c, r, middle);
+	middle = middle_of(r, count, end);
+	high = put_tree(c, r + middle, count - middle, end);
+	low = put_tree(c, r, middle, r[middle].first);
 	high = reach(c, high);
 	low = reach(c, low);
 	return put(c,
@@ -487,7 +581,7 @@ static void put_chain(struct backwards *c, struct side *side)
 /* The tree of one architecture's numbers, and the load of the number before it. */
 static size_t put_side(struct backwards *c, const struct side *side)
 {
-	size_t tree = put_tree(c, side->ranges, side->range_count);
+	size_t tree = put_tree(c, side->ranges, side->range_count, UINT32_MAX);
 
 	if (tree != c->count)
 		put(c, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(c->count - tree)));
@@ -502,7 +596,7 @@ static size_t put_side(struct backwards *c, const struct side *side)
  */
 static bool put_all(struct build *b, struct program *out)
 {
-	struct sock_filter *room = arena_array(b->arena, BODY_MAX, sizeof *room);
+	static struct sock_filter room[BODY_MAX]; /* written from its end, and little of it */
 	struct backwards c = { .end = room + BODY_MAX };
 	const struct range killed = { 0, b->stage->attributes.bad_arch_action, NULL };
 	size_t other, native, kill;
@@ -533,7 +627,8 @@ static bool put_all(struct build *b, struct program *out)
 		    BODY_MAX);
 		return false;
 	}
-	out->code = c.end - c.count;
+	out->code = arena_array(b->arena, c.count, sizeof *out->code);
+	memcpy(out->code, c.end - c.count, c.count * sizeof *out->code);
 	out->count = c.count;
 	return true;
 }

@@ -316,9 +316,14 @@ static const struct image_header *named_image(struct run *run)
 		return compile(run, run->conf);
 	}
 
-	const struct image_header *h = copy_image(fd, st.size, run->conf);
+	/* root's own does not change under our eyes */
+	enum image_fault fault = IMAGE_GOOD;
+	const struct image_header *h = st.uid == 0 ? load_map(fd, st.size, &fault)
+						   : copy_image(fd, st.size, run->conf);
 
 	raw_close(fd);
+	if (fault != IMAGE_GOOD)
+		die(run->conf, ": ", image_fault_text(fault));
 	return h;
 }
 
@@ -460,7 +465,7 @@ static void read_script(struct look *look)
 	look->kind = LOOK_SCRIPT;
 }
 
-static void read_elf(struct look *look, int fd, long size)
+static void read_elf(struct look *look, int fd, long size, bool loader)
 {
 	/* copied: text has no particular alignment */
 	Elf64_Ehdr elf;
@@ -473,7 +478,7 @@ static void read_elf(struct look *look, int fd, long size)
 	    elf.e_machine != (IMAGE_ARCH & 0xffff))
 		return;
 	look->kind = LOOK_STATIC;
-	for (unsigned i = 0; i < elf.e_phnum; i++) {
+	for (unsigned i = 0; loader && i < elf.e_phnum; i++) {
 		Elf64_Phdr ph;
 
 		if (raw_call6(__NR_pread64, fd, (long)&ph, sizeof ph,
@@ -492,7 +497,9 @@ static void read_elf(struct look *look, int fd, long size)
 	}
 }
 
-static void look_at(const char *path, struct look *look)
+/* What kind of program path is. LOOK_STATIC: or dynamic, unless that is asked for, and with its
+ * loader. */
+static void look_at(const char *path, bool loader, struct look *look)
 {
 	int fd = (int)raw_openat(
 	    RAW_AT_FDCWD, path, RAW_O_RDONLY | RAW_O_NONBLOCK | RAW_O_NOCTTY | RAW_O_CLOEXEC);
@@ -503,7 +510,7 @@ static void look_at(const char *path, struct look *look)
 	if (n >= 2 && look->text[0] == '#' && look->text[1] == '!')
 		read_script(look);
 	else if (n >= SELFMAG && raw_same(look->text, ELFMAG, SELFMAG))
-		read_elf(look, fd, n);
+		read_elf(look, fd, n, loader);
 	raw_close(fd);
 }
 
@@ -805,7 +812,7 @@ static void check_shim(const char *path)
 	const char *data = NULL, *why = "is missing, or not for this architecture";
 	Elf64_Ehdr elf;
 
-	look_at(path, &look);
+	look_at(path, true, &look);
 	/* an ELF file of our class; a library has no PT_INTERP */
 	if (fd < 0 || look.kind != LOOK_STATIC || raw_statx(fd, "", RAW_AT_EMPTY_PATH, &st) != 0)
 		die(path, ": the shim ", why);
@@ -869,7 +876,7 @@ static bool prepare_inner(struct run *run, const struct image_stage *s, uint32_t
 	for (unsigned depth = 0;; depth++) {
 		enum { SCRIPTS_MAX = 5 };
 
-		look_at(run->program, &look);
+		look_at(run->program, true, &look);
 		if (look.kind == LOOK_TEXT) { /* as execvp(3) would */
 			look.interpreter = (char *)"/bin/sh";
 			look.argument = NULL;
@@ -892,7 +899,7 @@ static bool prepare_inner(struct run *run, const struct image_stage *s, uint32_t
 	if (look.kind == LOOK_FOREIGN)
 		refuse_foreign(run, s);
 	run->program = roots_own(run, s, run->program);
-	look_at(run->program, &look);
+	look_at(run->program, true, &look);
 
 	const char *base = look.loader;
 
@@ -906,7 +913,7 @@ static bool prepare_inner(struct run *run, const struct image_stage *s, uint32_t
 	raw_close(loader_fd);
 	if (look.kind != LOOK_DYNAMIC || loader_fd < 0)
 		refuse_others(run, s, look.loader);
-	look_at(roots_own(run, s, look.loader), &loader);
+	look_at(roots_own(run, s, look.loader), true, &loader);
 	/* the loaders that are known to load a preload before anything else */
 	if (look.kind != LOOK_DYNAMIC || loader.kind != LOOK_STATIC ||
 	    !(raw_same(base, "ld-linux", 8) || raw_same(base, "ld-musl-", 8)))
@@ -990,7 +997,7 @@ static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 	struct fallback shell = { NULL, NULL };
 	struct look look;
 
-	look_at(run->program, &look);
+	look_at(run->program, false, &look);
 	if (fenced && look.kind == LOOK_FOREIGN && !(s->flags & STAGE_FOREIGN))
 		refuse_foreign(run, s);
 	if (look.kind == LOOK_TEXT || look.kind == LOOK_SCRIPT) {

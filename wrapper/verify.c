@@ -200,7 +200,8 @@ static void judge_call(struct check *c, enum abi abi, struct seccomp_data *d)
 	size_t before_count = loader_list(c, d, &before);
 	bool conditions = has_conditions(list, count) ||
 	    (before_count > 0 && has_conditions(before, before_count));
-	bool prologue = abi == abi_native() && (call == call_named("prctl") || has_cookie(c, d));
+	bool prologue = abi == abi_native() &&
+	    ((call != NULL && strcmp(call->name, "prctl") == 0) || has_cookie(c, d));
 	struct bpf_result result;
 
 	memset(d->args, 0, sizeof d->args);
