@@ -50,7 +50,10 @@ ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o expect.o trial.o junit.o comp
 .PHONY: all demo test test-jobs test-programs lint fuzz mutants bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/stagefence $(BUILD)/stagefencectl $(BUILD)/libstagefence.so $(BUILD)/groups.conf
+profiles    := $(notdir $(wildcard conf/profiles/*.conf))
+
+all: $(BUILD)/stagefence $(BUILD)/stagefencectl $(BUILD)/libstagefence.so $(BUILD)/groups.conf \
+     $(addprefix $(BUILD)/profiles/,$(profiles))
 
 # a changed prefix or flag rebuilds what it is in
 $(BUILD)/flags: FORCE
@@ -81,6 +84,11 @@ $(BUILD)/groups.conf: conf/groups.conf
 	@mkdir -p $(@D)
 	cp $< $@
 	@chmod go-w $@
+
+$(BUILD)/profiles/%: conf/profiles/%
+	@mkdir -p $(@D)
+	cp $< $@
+	@chmod go-w $(@D) $@
 
 # ---- for people: each installs what it needs, or says what to install ----
 
@@ -242,6 +250,7 @@ install: $(if $(INSTALL_ONLY),,all)
 	$(INSTALL) -m 755 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
 	$(INSTALL) -m 755 $(BUILD)/libstagefence.so $(DESTDIR)$(libdir)/stagefence/libstagefence.so
 	$(INSTALL) -m 644 conf/groups.conf $(DESTDIR)$(datadir)/stagefence/groups.conf
+	$(INSTALL) -m 644 $(addprefix conf/profiles/,$(profiles)) $(DESTDIR)$(datadir)/stagefence/profiles
 	$(INSTALL) -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(mandir)/man3
 	$(INSTALL) -m 644 wrapper/stagefence.1 $(DESTDIR)$(mandir)/man1/stagefence.1
 	$(INSTALL) -m 644 wrapper/stagefence.conf.5 $(DESTDIR)$(mandir)/man5/stagefence.conf.5
@@ -256,7 +265,10 @@ install: $(if $(INSTALL_ONLY),,all)
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/stagefence $(DESTDIR)$(sbindir)/stagefencectl $(DESTDIR)$(cachedir)/stagefence/policy.sfi \
 	    $(DESTDIR)$(includedir)/stagefence-plugin.h
-	rm -rf $(DESTDIR)$(libdir)/stagefence $(DESTDIR)$(datadir)/stagefence
+	rm -rf $(DESTDIR)$(libdir)/stagefence
+	rm -f $(DESTDIR)$(datadir)/stagefence/groups.conf $(addprefix $(DESTDIR)$(datadir)/stagefence/profiles/,$(profiles))
+	# other packages may have put profiles and drop-ins there
+	-rmdir $(DESTDIR)$(datadir)/stagefence/profiles $(DESTDIR)$(datadir)/stagefence
 	rm -f $(DESTDIR)$(mandir)/man1/stagefence.1 $(DESTDIR)$(mandir)/man5/stagefence.conf.5 \
 	    $(DESTDIR)$(mandir)/man8/stagefencectl.8 $(DESTDIR)$(mandir)/man3/stagefence-plugin.3
 	-rmdir $(DESTDIR)$(cachedir)/stagefence

@@ -5,8 +5,8 @@
 #ifndef STAGEFENCE_PATHS_H
 #define STAGEFENCE_PATHS_H
 
-#define PATH_CONF SYSCONFDIR "/stagefence/stagefence.conf"
-#define PATH_CONF_FOLDER SYSCONFDIR "/stagefence/conf.d"
+#define PATH_SITE SYSCONFDIR "/stagefence"
+#define PATH_CONF PATH_SITE "/stagefence.conf"
 #define PATH_IMAGE_FOLDER CACHEDIR "/stagefence"
 #define PATH_IMAGE PATH_IMAGE_FOLDER "/policy.sfi"
 #define PATH_VENDOR DATADIR "/stagefence"

@@ -33,10 +33,14 @@ enum {
 	BASES_MAX = 64
 };
 
+/* What a file may hold. */
+enum content { WHOLE, STAGES, PARTS };
+
 struct file {
 	const char *path;
 	config_t config;
-	bool vendor; /* ours: groups and profiles only */
+	bool vendor; /* not the administrator's own */
+	enum content content;
 };
 
 struct group {
@@ -60,13 +64,18 @@ struct reader {
 	struct arena *arena;
 	struct policy *policy;
 	struct sources *sources;
+	enum source_origin from; /* of what is opened next, and what it masks */
+	const char *masks;
 	unsigned trust;
 	const char *folder; /* the current one */
+	const char *vendor_folder;
+	const char *main_file; /* NULL: masked */
 	struct file *files;
 	size_t file_count;
 	bool quiet;        /* a group's mistakes are said once */
 	bool names_groups; /* some file does */
-	bool optional;     /* an unknown call is left out with a note */
+	bool names_bases;
+	bool optional; /* an unknown call is left out with a note */
 	struct group *groups;
 	size_t group_count;
 	size_t rule_count;
@@ -192,6 +201,8 @@ static void add_source(struct reader *r, const char *path, const struct raw_stat
 	r->sources->items = arena_grow(r->arena, r->sources->items, r->sources->count, sizeof *s);
 	s = &r->sources->items[r->sources->count++];
 	s->path = path;
+	s->origin = r->from;
+	s->masks = r->masks;
 	s->present = st != NULL;
 	if (st != NULL)
 		s->st = *st;
@@ -268,29 +279,33 @@ static char *read_all(struct reader *r, int fd, const char *path, size_t *size)
 	return text;
 }
 
-static void read_file(struct reader *r, const char *path, bool vendor, bool may_be_absent)
+/* The text of an opened file, which is closed; NULL: it has been said what is wrong with it. */
+static char *take_text(struct reader *r, int fd, const char *path)
 {
-	int fd = open_source(r, path, 0, may_be_absent);
-	struct file *f;
 	size_t size;
-	char *text;
+	char *text = read_all(r, fd, path, &size);
 
-	if (fd < 0)
-		return;
-	text = read_all(r, fd, path, &size);
 	if (text != NULL && size <= SCAN_SIZE_MAX &&
 	    size != r->sources->items[r->sources->count - 1].st.size) {
 		say_at(path, 0, "changed while it was read");
 		text = NULL;
 	}
 	close(fd);
-	if (text == NULL || !scan_text(path, text, size))
-		return;
+	return text != NULL && scan_text(path, text, size) ? text : NULL;
+}
+
+static void read_text(struct reader *r, const char *path, const char *text, enum content content)
+{
+	struct file *f;
+
 	r->names_groups = r->names_groups || strstr(text, "\"@") != NULL;
+	r->names_bases = r->names_bases || strstr(text, "base") != NULL ||
+	    strstr(text, "floor") != NULL;
 	r->files = arena_grow(r->arena, r->files, r->file_count, sizeof *r->files);
 	f = &r->files[r->file_count];
 	f->path = path;
-	f->vendor = vendor;
+	f->vendor = r->from == SOURCE_VENDOR;
+	f->content = content;
 	config_init(&f->config);
 	if (!config_read_string(&f->config, text)) {
 		say_at(path, config_error_line(&f->config), "%s", config_error_text(&f->config));
@@ -300,18 +315,77 @@ static void read_file(struct reader *r, const char *path, bool vendor, bool may_
 	r->file_count++;
 }
 
-static int compare_names(const void *a, const void *b)
+static void read_file(struct reader *r, const char *path, enum content content)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	int fd = open_source(r, path, 0, false);
+	char *text = fd < 0 ? NULL : take_text(r, fd, path);
+
+	if (text != NULL)
+		read_text(r, path, text, content);
 }
 
-/* Every *.conf of a folder, in the order of their names; backups of editors and packagers end
- * otherwise. */
-static void read_folder(struct reader *r, const char *path, bool vendor)
+/* ---- files that hide others (UAPI.6) ---- */
+
+/*
+ * Is this a link to /dev/null, which says that files of its name are not to be read? Its folder has
+ * been judged; it is recorded as it is, so that another in its place is noticed. False also where
+ * somebody else made it: opening it then says what is wrong.
+ */
+static bool is_null_link(struct reader *r, const char *name)
+{
+	static const char null[] = "/dev/null";
+	const char *path = name[0] == '/' ? name : arena_format(r->arena, "%s/%s", r->folder, name);
+	char text[sizeof null];
+	struct raw_stat st;
+
+	if (readlink(path, text, sizeof text) != sizeof null - 1 ||
+	    memcmp(text, null, sizeof null - 1) != 0 ||
+	    raw_statx(RAW_AT_FDCWD, path, RAW_AT_SYMLINK_NOFOLLOW, &st) != 0 ||
+	    trust_judge(&st, r->trust) != TRUST_GOOD)
+		return false;
+	add_source(r, path, &st);
+	r->sources->items[r->sources->count - 1].empty = true;
+	return true;
+}
+
+/* A name in a folder that there is once for the vendor and once for the administrator. */
+struct entry {
+	const char *name, *path;
+	enum source_origin from;
+	const char *masks; /* the file that is not read because of this one; or NULL */
+};
+
+struct entries {
+	struct entry *items;
+	size_t count;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+	return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
+}
+
+static void add_entry(
+    struct reader *r, struct entries *entries, const char *folder, const char *name)
+{
+	const char *path = arena_format(r->arena, "%s/%s", folder, name);
+	struct entry *e;
+
+	for (size_t i = 0; i < entries->count; i++)
+		if (strcmp(entries->items[i].name, name) == 0) {
+			entries->items[i].masks = path;
+			return;
+		}
+	entries->items = arena_grow(
+	    r->arena, entries->items, entries->count, sizeof *entries->items);
+	e = &entries->items[entries->count++];
+	*e = (struct entry){ arena_text(r->arena, name, strlen(name)), path, r->from, NULL };
+}
+
+/* Every *.conf of a folder; backups of editors and packagers end otherwise. */
+static void list_folder(struct reader *r, const char *path, struct entries *entries)
 {
 	static const char ending[] = ".conf";
-	const char **names = NULL;
-	size_t count = 0;
 	int fd = open_source(r, path, TRUST_FOLDER, true);
 	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
 
@@ -325,20 +399,64 @@ static void read_folder(struct reader *r, const char *path, bool vendor)
 	for (const struct dirent *e; errno = 0, (e = readdir(folder)) != NULL;) {
 		size_t n = strlen(e->d_name);
 
-		if (e->d_name[0] == '.' || n < sizeof ending ||
-		    strcmp(e->d_name + n + 1 - sizeof ending, ending) != 0)
-			continue;
-		names = arena_grow(r->arena, names, count, sizeof *names);
-		names[count++] = arena_format(r->arena, "%s/%s", path, e->d_name);
+		if (e->d_name[0] != '.' && n >= sizeof ending &&
+		    strcmp(e->d_name + n + 1 - sizeof ending, ending) == 0)
+			add_entry(r, entries, path, e->d_name);
 	}
 	/* a drop-in that is not seen may be the one that refuses */
 	if (errno != 0)
 		say_at(path, 0, "%s", strerror(errno));
 	closedir(folder);
-	if (count > 0)
-		qsort(names, count, sizeof *names, compare_names);
-	for (size_t i = 0; i < count; i++)
-		read_file(r, names[i], vendor, false);
+}
+
+/* Opened, and not empty. An empty file is there for what it masks. */
+static const char *take_entry(struct reader *r, const struct entry *e)
+{
+	struct source *source;
+	const char *text;
+	int fd;
+
+	if (!is_null_link(r, e->path)) {
+		fd = open_source(r, e->path, 0, false);
+		text = fd < 0 ? NULL : take_text(r, fd, e->path);
+		source = &r->sources->items[r->sources->count - 1];
+		if (text == NULL || source->st.size > 0)
+			return text;
+		source->empty = true;
+	}
+	if (e->masks == NULL)
+		say_note(e->path, 0, "is empty, and masks no vendor's file");
+	return NULL;
+}
+
+static void read_entry(struct reader *r, const struct entry *e, enum content content)
+{
+	const char *text;
+
+	r->from = e->from;
+	r->masks = e->masks;
+	text = take_entry(r, e);
+	r->masks = NULL;
+	if (text != NULL)
+		read_text(r, e->path, text, content);
+}
+
+/* A folder of the administrator's and the vendor's of that name, in the order of the files' names,
+ * wherever they lie. */
+static void read_folders(struct reader *r, const char *name, enum content vendors, enum content own)
+{
+	struct entries entries = { 0 };
+
+	/* the strongest first */
+	r->from = SOURCE_DROP_IN;
+	list_folder(r, arena_format(r->arena, PATH_SITE "/%s", name), &entries);
+	r->from = SOURCE_VENDOR;
+	list_folder(r, arena_format(r->arena, "%s/%s", r->vendor_folder, name), &entries);
+	if (entries.count > 0)
+		qsort(entries.items, entries.count, sizeof *entries.items, compare_entries);
+	for (size_t i = 0; i < entries.count; i++)
+		read_entry(
+		    r, &entries.items[i], entries.items[i].from == SOURCE_VENDOR ? vendors : own);
 }
 
 /* ---- groups of calls ---- */
@@ -924,6 +1042,24 @@ static struct stage *find_stage(const struct policy *p, const char *name)
 	return NULL;
 }
 
+static bool is_vendors(const struct reader *r, const char *path)
+{
+	for (size_t f = 0; f < r->file_count; f++)
+		if (strcmp(r->files[f].path, path) == 0)
+			return r->files[f].vendor;
+	return false;
+}
+
+static void drop_stage(struct policy *p, const struct stage *stage)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->stage_count; i++)
+		if (p->stages[i] != stage)
+			p->stages[kept++] = p->stages[i];
+	p->stage_count = kept;
+}
+
 static bool good_name(struct reader *r, const config_setting_t *s, const char *name)
 {
 	size_t n = strlen(name);
@@ -1297,6 +1433,15 @@ static void read_stage(struct reader *r, const config_setting_t *s, bool is_prof
 	if (stage->own.name == NULL || !good_name(r, name, stage->own.name))
 		return;
 	other = find_stage(p, stage->own.name);
+	if (other != NULL && other->is_profile && is_vendors(r, other->own.origin.file) &&
+	    !r->vendor) {
+		/* or the profiles of the next release could break a policy */
+		say_note(r->file, (int)config_setting_source_line(name),
+		    "%s takes the place of the profile at %s:%d", stage->own.name,
+		    other->own.origin.file, other->own.origin.line);
+		drop_stage(p, other);
+		other = NULL;
+	}
 	if (other != NULL) {
 		SAY(r, name, "%s is there already, at %s:%d", stage->own.name,
 		    other->own.origin.file, other->own.origin.line);
@@ -1317,7 +1462,8 @@ static void read_stage(struct reader *r, const config_setting_t *s, bool is_prof
 	for (int i = 0; rules != NULL && is_list(rules) && i < config_setting_length(rules); i++)
 		read_rule(r, config_setting_get_elem(rules, (unsigned)i), &stage->own);
 	close_level(r->arena, &stage->own);
-	close_notes(r->arena, &stage->own);
+	if (!r->vendor)
+		close_notes(r->arena, &stage->own);
 	policy_sort(&stage->own);
 	if (member(s, "plugin") != NULL)
 		read_plugins(r, member(s, "plugin"), &stage->own);
@@ -1556,6 +1702,7 @@ static void ask_plugin(struct reader *r, size_t first)
 		asked[count].level = arena_get(r->arena, sizeof *asked[count].level);
 		*asked[count++].level = (struct level){ .name = m->path, .origin = { m->path, 0 } };
 	}
+	r->from = SOURCE_PLUGIN;
 	fd = open_trusted(r, m->path, 0, &no);
 	if (fd < 0) {
 		say_at(m->origin.file, m->origin.line, "plugin %s: %s%s%s", m->path, no.name,
@@ -1575,7 +1722,10 @@ static void read_top(struct reader *r, const struct file *f)
 {
 	static const char *const keys[] = { "version", "stage_env", "no_stage", "unknown_stage",
 		"floor", "plugin", "groups", "profiles", "stages", NULL };
-	static const char *const vendor_keys[] = { "groups", "profiles", NULL };
+	static const char *const part_keys[] = { "version", "groups", "profiles", NULL };
+	/* what else a policy says is the site's to say */
+	static const char *const drop_in_keys[] = { "version", "groups", "profiles", "stages",
+		NULL };
 	static const struct {
 		const char *key;
 		void (*read)(struct reader *, const config_setting_t *);
@@ -1590,7 +1740,13 @@ static void read_top(struct reader *r, const struct file *f)
 			       *version = member(root, "version");
 
 	r->file = f->path;
-	check_keys(r, root, "a policy", f->vendor ? vendor_keys : keys);
+	check_keys(r, root,
+	    f->content == WHOLE        ? "a policy"
+		: f->content == STAGES ? "a vendor's drop-in"
+				       : "a file of profiles",
+	    f->content == WHOLE        ? keys
+		: f->content == STAGES ? drop_in_keys
+				       : part_keys);
 	if (version != NULL &&
 	    (config_setting_type(version) != CONFIG_TYPE_INT ||
 		config_setting_get_int(version) != 1))
@@ -1671,8 +1827,9 @@ static void check_whole(struct reader *r, const char *main_file)
 	const config_setting_t *version = NULL;
 	size_t stages = 0;
 
-	for (size_t f = 0; f < r->file_count; f++)
-		if (strcmp(r->files[f].path, main_file) == 0)
+	/* where the main file is masked, any other */
+	for (size_t f = 0; version == NULL && f < r->file_count; f++)
+		if (r->main_file == NULL || strcmp(r->files[f].path, r->main_file) == 0)
 			version = config_lookup(&r->files[f].config, "version");
 	if (version == NULL)
 		say_at(main_file, 0, "version = 1; is missing");
@@ -1686,32 +1843,91 @@ static void check_whole(struct reader *r, const char *main_file)
 		say_at(main_file, 0, "there is no stage");
 }
 
-/*
- * The vendor's groups are the largest file by far, and a policy that is compiled at each launch may
- * not need them; they are looked for only where a group is named. They stand first all the same.
- */
-static void read_groups(struct reader *r, const char *vendor)
+/* What was read last stands first. */
+static void to_front(struct reader *r, size_t before)
 {
-	size_t before = r->file_count;
-	struct file groups;
+	size_t count = r->file_count - before;
+	struct file *last = arena_array(r->arena, count, sizeof *last);
 
-	if (!r->names_groups)
+	if (count == 0)
 		return;
-	read_file(r, arena_format(r->arena, "%s/groups.conf", vendor), true, false);
-	if (r->file_count == before)
-		return;
-	groups = r->files[before];
-	memmove(r->files + 1, r->files, before * sizeof *r->files);
-	r->files[0] = groups;
+	memcpy(last, r->files + before, count * sizeof *last);
+	memmove(r->files + count, r->files, before * sizeof *last);
+	memcpy(r->files, last, count * sizeof *last);
 }
 
-static void read_files(struct reader *r, const char *path, const char *vendor)
+/*
+ * The vendor's groups and profiles are more text than most policies, and a policy that is compiled
+ * at each launch may not need them; they are looked for only where one could be named. They stand
+ * first all the same.
+ */
+static void read_parts(struct reader *r)
 {
-	read_folder(r, arena_format(r->arena, "%s/profiles", vendor), true);
-	read_file(r, path != NULL ? path : PATH_CONF, false, false);
-	if (path == NULL)
-		read_folder(r, PATH_CONF_FOLDER, false);
-	read_groups(r, vendor);
+	size_t before = r->file_count;
+
+	if (r->names_bases)
+		read_folders(r, "profiles", PARTS, PARTS);
+	to_front(r, before);
+	before = r->file_count;
+	r->from = SOURCE_VENDOR;
+	if (r->names_groups)
+		read_file(r, arena_format(r->arena, "%s/groups.conf", r->vendor_folder), PARTS);
+	to_front(r, before);
+}
+
+static bool exists(const char *path)
+{
+	struct raw_stat st;
+
+	return raw_statx(RAW_AT_FDCWD, path, RAW_AT_SYMLINK_NOFOLLOW, &st) != -RAW_ENOENT;
+}
+
+/* The administrator's main file, or one that comes with an image of the whole system. */
+static void read_main(struct reader *r)
+{
+	const char *vendors = arena_format(r->arena, "%s/stagefence.conf", r->vendor_folder);
+	const struct entry own = { "stagefence.conf", PATH_CONF, SOURCE_SYSTEM, vendors };
+	size_t before = r->file_count;
+
+	r->from = SOURCE_SYSTEM;
+	r->main_file = PATH_CONF;
+	if (!exists(vendors)) {
+		/* an empty one masks nothing: it was cut short */
+		read_file(r, PATH_CONF, WHOLE);
+	} else if (exists(PATH_CONF)) {
+		read_entry(r, &own, WHOLE);
+		if (r->file_count == before)
+			r->main_file = NULL;
+	} else {
+		add_source(r, PATH_CONF, NULL);
+		r->from = SOURCE_VENDOR;
+		r->main_file = vendors;
+		read_file(r, vendors, WHOLE);
+	}
+}
+
+static void read_files(struct reader *r, const char *path)
+{
+	if (path == NULL) {
+		read_main(r);
+		read_folders(r, "conf.d", STAGES, WHOLE);
+	} else {
+		r->main_file = path;
+		r->from = SOURCE_GIVEN;
+		read_file(r, path, WHOLE);
+	}
+	read_parts(r);
+}
+
+const char *conf_origin_text(enum source_origin origin)
+{
+	static const char *const texts[] = { [SOURCE_GIVEN] = "given",
+		[SOURCE_VENDOR] = "vendor",
+		[SOURCE_SYSTEM] = "system",
+		[SOURCE_DROP_IN] = "drop-in",
+		[SOURCE_PLUGIN] = "plugin" };
+
+	return texts[origin];
 }
 
 struct policy *conf_read(
@@ -1722,6 +1938,7 @@ struct policy *conf_read(
 	struct reader r = { .arena = a,
 		.policy = p,
 		.sources = sources,
+		.vendor_folder = vendor,
 		.trust = TRUST_NAMESPACE | (path != NULL ? TRUST_CALLER : 0) };
 	char cwd[PATH_MAX];
 	unsigned before = say_count();
@@ -1737,7 +1954,7 @@ struct policy *conf_read(
 		}
 		r.folder = cwd;
 	}
-	read_files(&r, path, vendor);
+	read_files(&r, path);
 	/* a file that could not be read would make others seem wrong: what it defines is missing */
 	if (say_count() == before) {
 		each(&r, "groups", read_group);

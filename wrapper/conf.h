@@ -11,18 +11,32 @@
 struct arena;
 struct policy;
 
+enum source_origin {
+	SOURCE_GIVEN,  /* -c */
+	SOURCE_VENDOR, /* comes with stagefence, or with another package */
+	SOURCE_SYSTEM, /* the administrator's main file */
+	SOURCE_DROP_IN,
+	SOURCE_PLUGIN
+};
+
 /* A file or folder that a policy was made from, as it was when it was opened. Absent ones count:
  * they may come. */
 struct source {
 	const char *path; /* absolute */
 	bool present;
 	struct raw_stat st;
+	enum source_origin origin;
+	bool empty;        /* or a link to /dev/null: there to mask another */
+	const char *masks; /* the file that is not read because of this one; or NULL */
 };
 
 struct sources {
 	struct source *items;
 	size_t count;
 };
+
+/* "vendor", "drop-in", ... */
+const char *conf_origin_text(enum source_origin origin);
 
 /*
  * Reads the policy in path, or with NULL the system's (/etc/stagefence), and the vendor's groups

@@ -70,11 +70,20 @@ static const char *wrapper_program(struct arena *a)
 	return access(beside, X_OK) == 0 ? beside : PATH_WRAPPER;
 }
 
+/* Every file and folder that was looked at, where it comes from, and what is not read because of
+ * it.
+ */
 static void print_sources(const struct sources *sources)
 {
-	for (size_t i = 0; i < sources->count; i++)
-		printf(
-		    "%s%s\n", sources->items[i].path, sources->items[i].present ? "" : " (absent)");
+	for (size_t i = 0; i < sources->count; i++) {
+		const struct source *s = &sources->items[i];
+
+		printf("%-7s  %s%s%s%s\n", conf_origin_text(s->origin), s->path,
+		    !s->present    ? " (absent)"
+			: s->empty ? " (empty)"
+				   : "",
+		    s->masks != NULL ? ", masks " : "", s->masks != NULL ? s->masks : "");
+	}
 }
 
 /* Reads and compiles; NULL: the mistakes have been said. */
