@@ -103,7 +103,7 @@ limit_setuid = true
 allow_calls = ["setuid"]'
 	run -0 stagefencectl import --from jacamar -o p.conf jacamar.toml
 	[ "$output" = "stagefencectl: jacamar.toml:3: note: setuid is in allow_calls too; it is blocked here
-stagefencectl: jacamar.toml:4: note: setuid is in block_calls too; here limit_setuid beats that for the caller's own id" ]
+stagefencectl: jacamar.toml:4: note: setuid is in block_calls too; it is blocked here, for the caller's own id as well" ]
 	good_policy
 	grep -qx '# \* line 3: setuid is in allow_calls too; it is blocked here' p.conf
 }

@@ -617,7 +617,11 @@ static const struct {
 	{ "SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS },
 };
 
-static bool read_action(struct reader *r, const config_setting_t *s, uint32_t *action)
+#define REFUSING_WORDS "errno, trap, trace, notify, kill_thread, kill_process"
+
+/* What some keys take is refusals only; which other action it is that they got is theirs to say. */
+static bool read_action(
+    struct reader *r, const config_setting_t *s, bool refusing, uint32_t *action)
 {
 	const char *word = read_string(r, s);
 
@@ -628,9 +632,8 @@ static bool read_action(struct reader *r, const config_setting_t *s, uint32_t *a
 			*action = actions[i].action;
 			return true;
 		}
-	SAY(r, s,
-	    "%s must be one of allow, log, errno, trap, trace, notify, kill_thread, kill_process",
-	    name_of(s));
+	SAY(r, s, "%s must be one of %s" REFUSING_WORDS, name_of(s),
+	    refusing ? "" : "allow, log, ");
 	return false;
 }
 
@@ -890,7 +893,7 @@ static void read_rule(struct reader *r, const config_setting_t *s, struct level 
 	r->optional = false;
 	if (is_list(member(s, "calls")) && config_setting_length(member(s, "calls")) == 0)
 		SAY(r, s, "a rule without calls");
-	good = read_action(r, member(s, "action"), &like.action) && good;
+	good = read_action(r, member(s, "action"), false, &like.action) && good;
 	good = read_errno(r, member(s, "errno"), &value) && good;
 	if (good && like.action == SECCOMP_RET_ERRNO)
 		like.action |= value;
@@ -912,15 +915,15 @@ static void read_rule(struct reader *r, const config_setting_t *s, struct level 
  * each way to do that, and all other ways are refused.
  */
 static void limit_ids(struct reader *r, const config_setting_t *at, struct level *level,
-    const char *name, uint32_t place)
+    const struct call *call, uint32_t place)
 {
-	const struct call *call = call_named(name);
 	size_t ids = strlen(call->widths);
+	struct rule *rule;
 
 	for (unsigned ways = 0; ways < 1u << ids; ways++) {
 		struct condition *c = arena_array(r->arena, ids, sizeof *c);
-		struct rule *rule = new_rule(r, level);
 
+		rule = new_rule(r, level);
 		if (rule == NULL)
 			return;
 		for (unsigned i = 0; i < ids; i++)
@@ -938,8 +941,7 @@ static void limit_ids(struct reader *r, const config_setting_t *at, struct level
 			.condition_count = ids,
 			.origin = origin(r, at) };
 	}
-	struct rule *rule = new_rule(r, level);
-
+	rule = new_rule(r, level);
 	if (rule != NULL)
 		*rule = (struct rule){ .call = call,
 			.action = SECCOMP_RET_ERRNO | EPERM,
@@ -947,6 +949,16 @@ static void limit_ids(struct reader *r, const config_setting_t *at, struct level
 			.exact = true };
 }
 
+static bool refused_outright(const struct level *level, const struct call *call)
+{
+	for (size_t i = 0; i < level->rule_count; i++)
+		if (level->rules[i].call == call && level->rules[i].condition_count == 0 &&
+		    action_refuses(level->rules[i].action))
+			return true;
+	return false;
+}
+
+/* To be read last: what the stage refuses whatever the id stays refused, its siblings included. */
 static void read_limit_setuid(struct reader *r, const config_setting_t *s, struct level *level)
 {
 	static const struct {
@@ -966,8 +978,15 @@ static void read_limit_setuid(struct reader *r, const config_setting_t *s, struc
 
 	if (s == NULL || !read_bool(r, s, &limit) || !limit)
 		return;
-	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
-		limit_ids(r, s, level, calls[i].name, calls[i].place);
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		/* i386 has each once more, with ids of 32 bits */
+		const struct call *twice[] = { call_named(calls[i].name),
+			call_named(arena_format(r->arena, "%s32", calls[i].name)) };
+
+		for (size_t k = 0; k < 2; k++)
+			if (twice[k] != NULL && !refused_outright(level, twice[k]))
+				limit_ids(r, s, level, twice[k], calls[i].place);
+	}
 }
 
 static void add_list(
@@ -994,13 +1013,14 @@ static void set_fallback(
 /* The action of a setting, with the errno that the stage names; or the one given where it is not
  * set. */
 static uint32_t action_or(
-    struct reader *r, const config_setting_t *s, unsigned value, uint32_t otherwise)
+    struct reader *r, const config_setting_t *s, bool refusing, unsigned value, uint32_t otherwise)
 {
 	uint32_t action = otherwise;
 
-	if (s != NULL && read_action(r, s, &action) && action == SECCOMP_RET_ERRNO)
-		action |= value;
-	return action;
+	if (s == NULL || !read_action(r, s, refusing, &action))
+		return otherwise;
+	note_weak(r, s, action);
+	return action == SECCOMP_RET_ERRNO ? action | value : action;
 }
 
 /* default_action, and Jacamar CI's short form: block_all, allow_calls, block_calls. */
@@ -1011,15 +1031,15 @@ static void read_actions(struct reader *r, const config_setting_t *s, struct lev
 	const config_setting_t *block = member(s, "block_action"), *number = member(s, "errno");
 	unsigned value = EPERM;
 	bool block_all = false, have = read_errno(r, number, &value);
-	uint32_t blocked = action_or(r, block, value, SECCOMP_RET_KILL_PROCESS);
-	uint32_t otherwise = action_or(r, fallback, value, SECCOMP_RET_ALLOW);
+	uint32_t blocked = action_or(r, block, true, value, SECCOMP_RET_KILL_PROCESS);
+	uint32_t otherwise = action_or(r, fallback, false, value, SECCOMP_RET_ALLOW);
 
 	if (all != NULL)
 		read_bool(r, all, &block_all);
 	if (block_all && fallback != NULL)
 		SAY(r, fallback, "default_action and block_all contradict each other");
 	if (block != NULL && !action_refuses(blocked))
-		SAY(r, block, "block_action must be errno, trap, kill_thread or kill_process");
+		SAY(r, block, "block_action must be one of " REFUSING_WORDS);
 	if (have && number != NULL && (blocked & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO &&
 	    (otherwise & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO)
 		SAY(r, number, "errno goes with default_action or block_action = \"errno\" only");
@@ -1029,7 +1049,6 @@ static void read_actions(struct reader *r, const config_setting_t *s, struct lev
 		set_fallback(r, level, fallback, otherwise);
 	add_list(r, level, member(s, "allow_calls"), SECCOMP_RET_ALLOW);
 	add_list(r, level, member(s, "block_calls"), blocked);
-	read_limit_setuid(r, member(s, "limit_setuid"), level);
 }
 
 /* ---- stages and profiles ---- */
@@ -1158,8 +1177,9 @@ static bool read_call_args(struct reader *r, const config_setting_t *s, struct e
 			good = false;
 			continue;
 		}
+		x->arg_texts[i] = read_value(r, value);
 		x->what = arena_format(r->arena, "%s%s%s%s", x->what, i > 0 ? ", " : "",
-		    read_value(r, value), i + 1 == count ? ")" : "");
+		    x->arg_texts[i], i + 1 == count ? ")" : "");
 	}
 	return good;
 }
@@ -1356,7 +1376,8 @@ static void read_attributes(struct reader *r, const config_setting_t *s, struct 
 		a->set |= ATTRIBUTE_NO_NEW_PRIVS;
 	}
 	key = member(s, "bad_arch_action");
-	if (key != NULL && read_action(r, key, &a->bad_arch_action)) {
+	if (key != NULL && read_action(r, key, true, &a->bad_arch_action)) {
+		note_weak(r, key, a->bad_arch_action);
 		if (!action_refuses(a->bad_arch_action))
 			SAY(r, key,
 			    "bad_arch_action must refuse: name the architecture in architectures "
@@ -1462,6 +1483,7 @@ static void read_stage(struct reader *r, const config_setting_t *s, bool is_prof
 	for (int i = 0; rules != NULL && is_list(rules) && i < config_setting_length(rules); i++)
 		read_rule(r, config_setting_get_elem(rules, (unsigned)i), &stage->own);
 	close_level(r->arena, &stage->own);
+	read_limit_setuid(r, member(s, "limit_setuid"), &stage->own);
 	if (!r->vendor)
 		close_notes(r->arena, &stage->own);
 	policy_sort(&stage->own);

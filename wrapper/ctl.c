@@ -236,7 +236,7 @@ static bool names_file(const char *text)
 static bool diff_policies(
     const struct policy *p, const struct policy *q, const char *only, struct arena *a)
 {
-	bool same = true;
+	bool same = only != NULL || explain_diff_top(p, q, a);
 
 	for (size_t i = 0; i < p->stage_count; i++) {
 		const struct stage *s = p->stages[i], *t = NULL;

@@ -87,6 +87,7 @@ static size_t list_of(const struct expect *e, const struct stage *s, const struc
 {
 	size_t count = policy_list(e->policy, s, call, a, list);
 
+	count = policy_simplify(*list, count, a);
 	for (size_t i = 0; i < count; i++) {
 		struct clause *clause = &(*list)[i];
 		struct condition *filled = arena_array(a, clause->condition_count, sizeof *filled);
@@ -130,50 +131,6 @@ static uint32_t ask(const struct fence *f, const struct call *call, const struct
 			    : deciding(list, args)->decision.action;
 }
 
-static bool same_condition(const struct condition *a, const struct condition *b)
-{
-	return a->arg == b->arg && a->op == b->op && a->mask == b->mask && a->value == b->value;
-}
-
-/* Where a holds so that all bits which b looks at are known, can b hold too? */
-static bool contradict(const struct condition *a, const struct condition *b)
-{
-	uint64_t args[ARGUMENTS] = { 0 };
-
-	if (a->op != OP_EQ || a->arg != b->arg || (b->mask & ~a->mask) != 0)
-		return false;
-	args[a->arg] = a->value;
-	return !condition_holds(b, args);
-}
-
-/* Where a floor meets a stage, lists have clauses that no call ever gets to: two values are asked
- * of one argument, or an earlier clause asks less. */
-static bool never_decides(const struct clause *list, size_t at)
-{
-	const struct clause *c = &list[at];
-
-	for (size_t i = 0; i < c->condition_count; i++)
-		for (size_t k = 0; k < c->condition_count; k++)
-			if (contradict(&c->conditions[i], &c->conditions[k]))
-				return true;
-	for (size_t earlier = 0; earlier < at; earlier++) {
-		size_t asked = 0;
-
-		for (; asked < list[earlier].condition_count; asked++) {
-			size_t k = 0;
-
-			while (k < c->condition_count &&
-			    !same_condition(&list[earlier].conditions[asked], &c->conditions[k]))
-				k++;
-			if (k == c->condition_count)
-				break;
-		}
-		if (asked == list[earlier].condition_count)
-			return true;
-	}
-	return false;
-}
-
 /* Arguments that a clause is about, as far as one value for each can be. */
 static void arguments_for(const struct clause *c, uint64_t args[ARGUMENTS])
 {
@@ -193,8 +150,6 @@ static const char *every_call(
 		const struct clause *c = &list[i], *by_clause = c;
 		uint32_t answer = c->decision.action;
 
-		if (never_decides(list, i))
-			continue;
 		if (same_answer(answer, x->action)) {
 			arguments_for(c, args);
 			answer = ask(&t->fence, x->call, list, args);

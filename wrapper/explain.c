@@ -7,6 +7,7 @@
 #include "calls.h"
 #include "consts.h"
 #include "mem.h"
+#include "plain.h"
 #include "policy.h"
 
 enum { LINE_WIDTH = 96, LAYERS_MAX = 64 };
@@ -50,8 +51,11 @@ const char *explain_origin(struct arena *a, const struct rule *r)
 	at = r->origin.line > 0 ? arena_format(a, "%s:%d", r->origin.file, r->origin.line)
 				: r->origin.file;
 	if (r->implied_by != NULL)
-		return arena_format(a, "%s, by way of %s", at, r->implied_by->name);
-	return r->comment != NULL ? arena_format(a, "%s: %s", at, r->comment) : at;
+		at = arena_format(a, "%s, by way of %s", at, r->implied_by->name);
+	else if (r->comment != NULL)
+		at = arena_format(a, "%s: %s", at, r->comment);
+	/* a comment's second line would be text of the policy that show prints */
+	return plain_line(a, at);
 }
 
 static bool native(const struct call *call)
@@ -69,6 +73,15 @@ static bool can_come(const struct stage *s, const struct call *call)
 	return false;
 }
 
+/* A call's list, for people. */
+static size_t list_of(const struct policy *p, const struct stage *s, const struct call *call,
+    struct arena *a, struct clause **list)
+{
+	size_t count = policy_list(p, s, call, a, list);
+
+	return policy_simplify(*list, count, a);
+}
+
 /* ---- show ---- */
 
 /* One rule of the text: what several calls have in common. */
@@ -83,20 +96,6 @@ struct lines {
 	size_t count;
 };
 
-static bool same_conditions(const struct clause *x, const struct clause *y)
-{
-	if (x->condition_count != y->condition_count)
-		return false;
-	for (size_t i = 0; i < x->condition_count; i++) {
-		const struct condition *c = &x->conditions[i], *d = &y->conditions[i];
-
-		if (c->arg != d->arg || c->op != d->op || c->mask != d->mask ||
-		    c->value != d->value)
-			return false;
-	}
-	return true;
-}
-
 static void add_line(
     struct arena *a, struct lines *lines, const struct clause *clause, const struct call *call)
 {
@@ -106,7 +105,7 @@ static void add_line(
 		const struct clause *other = lines->items[i].clause;
 
 		if (other->decision.action == clause->decision.action &&
-		    same_conditions(other, clause) &&
+		    clause_same_conditions(other, clause) &&
 		    strcmp(explain_origin(a, other->decision.rule),
 			explain_origin(a, clause->decision.rule)) == 0)
 			line = &lines->items[i];
@@ -120,15 +119,35 @@ static void add_line(
 	line->calls[line->count++] = call;
 }
 
-static void print_quoted(const char *text)
+/* As a policy has it, whatever is in it. */
+static const char *quoted(struct arena *a, const char *text)
 {
-	putchar('"');
+	static const char letters[] = "nrtf", stands_for[] = "\n\r\t\f";
+	char *to = arena_array(a, strlen(text), 4), *end = to;
+
 	for (; *text != '\0'; text++) {
+		const char *letter = strchr(stands_for, *text);
+
 		if (*text == '"' || *text == '\\')
-			putchar('\\');
-		putchar(*text);
+			end += sprintf(end, "\\%c", *text);
+		else if (letter != NULL)
+			end += sprintf(end, "\\%c", letters[letter - stands_for]);
+		else if ((unsigned char)*text < ' ' || *text == 0x7f)
+			end += sprintf(end, "\\x%02x", (unsigned char)*text);
+		else
+			*end++ = *text;
 	}
-	putchar('"');
+	return arena_format(a, "\"%.*s\"", (int)(end - to), to);
+}
+
+/* [ "a", "b" ] */
+static const char *quoted_list(struct arena *a, const char *const *items, size_t count)
+{
+	const char *text = "[";
+
+	for (size_t i = 0; i < count; i++)
+		text = arena_format(a, "%s%s%s", text, i > 0 ? ", " : " ", quoted(a, items[i]));
+	return arena_format(a, "%s ]", text);
 }
 
 /* action = "errno"; errno = "EPERM"; or whatever key is asked for. */
@@ -165,10 +184,10 @@ static void print_line(struct arena *a, const struct line *line, bool last)
 	for (size_t i = 0; i < c->condition_count; i++) {
 		const struct condition *k = &c->conditions[i];
 
-		printf(" { arg = %u; op = \"%s\"; value = \"%s\";", k->arg, op_text(k->op),
-		    value_text(a, k->value_text, k->value));
+		printf(" { arg = %u; op = \"%s\"; value = %s;", k->arg, op_text(k->op),
+		    quoted(a, value_text(a, k->value_text, k->value)));
 		if (is_masked(k))
-			printf(" mask = \"%s\";", value_text(a, k->mask_text, k->mask));
+			printf(" mask = %s;", quoted(a, value_text(a, k->mask_text, k->mask)));
 		printf(" }%s", i + 1 < c->condition_count ? "," : " );");
 	}
 	printf(" }%s   # %s\n", last ? "" : ",", explain_origin(a, c->decision.rule));
@@ -195,15 +214,15 @@ static void fill_layers(struct arena *a, struct lines layers[LAYERS_MAX], size_t
 }
 
 /* What a stage with only this default would say of a call that it does not name. */
-static uint32_t default_answer(
-    const struct stage *like, const struct rule *fallback, const struct call *call, struct arena *a)
+static uint32_t default_answer(const struct stage *like, bool fenced, const struct rule *fallback,
+    const struct call *call, struct arena *a)
 {
 	struct level level = { .name = like->own.name, .fallback = fallback };
 	const struct level *levels[] = { &level };
 	struct stage bare = { .levels = levels,
 		.level_count = 1,
 		.attributes = like->attributes,
-		.disabled = like->disabled };
+		.disabled = !fenced };
 	struct policy none = { .arena = a };
 	struct clause *list;
 
@@ -211,46 +230,73 @@ static uint32_t default_answer(
 	return list[0].decision.action;
 }
 
-static const char *layer_name(struct arena *a, const struct stage *s, size_t layer)
+static const struct {
+	enum attribute bit;
+	const char *key;
+} attributes[] = {
+	{ ATTRIBUTE_NO_NEW_PRIVS, "no_new_privs" },
+	{ ATTRIBUTE_NEWEST_KERNEL, "newest_kernel" },
+	{ ATTRIBUTE_BAD_ARCH, "bad_arch_action" },
+	{ ATTRIBUTE_LOG_BLOCKED, "log_blocked" },
+	{ ATTRIBUTE_LOG_ALLOWED, "log_allowed_actions" },
+	{ ATTRIBUTE_SPECULATION, "allow_speculation" },
+	{ ATTRIBUTE_TSYNC, "tsync" },
+	{ ATTRIBUTE_OPTIMIZE, "optimize" },
+	{ ATTRIBUTE_ARCHITECTURES, "architectures" },
+	{ ATTRIBUTE_STRICT, "mode" },
+};
+
+enum { ATTRIBUTES = sizeof attributes / sizeof attributes[0] };
+
+static const char *bool_text(bool value)
 {
-	return arena_format(a, "%s (%zu)", s->own.name, layer + 1);
+	return value ? "true" : "false";
+}
+
+/* An attribute's value as a policy has it. */
+static const char *attribute_text(
+    struct arena *a, const struct attributes *t, enum attribute attribute)
+{
+	const char *names[ABI_COUNT];
+	size_t count = 0;
+
+	switch (attribute) {
+	case ATTRIBUTE_NO_NEW_PRIVS: return bool_text(t->no_new_privs);
+	case ATTRIBUTE_LOG_BLOCKED: return bool_text(t->log_blocked);
+	case ATTRIBUTE_LOG_ALLOWED: return bool_text(t->log_allowed);
+	case ATTRIBUTE_SPECULATION: return bool_text(t->allow_speculation);
+	case ATTRIBUTE_TSYNC: return bool_text(t->tsync);
+	case ATTRIBUTE_STRICT: return t->strict ? "\"strict\"" : "\"filter\"";
+	case ATTRIBUTE_OPTIMIZE: return arena_format(a, "%u", t->optimize);
+	case ATTRIBUTE_NEWEST_KERNEL:
+		return t->newest_kernel == 0
+		    ? "none"
+		    : arena_format(a, "\"%u.%u\"", (unsigned)t->newest_kernel >> KERNEL_SHIFT,
+			  t->newest_kernel & 0xffu);
+	case ATTRIBUTE_BAD_ARCH:
+		return (t->bad_arch_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO
+		    ? "\"errno\""
+		    : quoted(a, action_text(a, t->bad_arch_action));
+	case ATTRIBUTE_ARCHITECTURES:
+		for (enum abi abi = 0; abi < ABI_COUNT; abi++)
+			if (t->architectures & 1u << abi)
+				names[count++] = abi_name(abi);
+		return quoted_list(a, names, count);
+	}
+	return "";
 }
 
 static void print_attributes(struct arena *a, const struct stage *s)
 {
-	const struct attributes *t = &s->attributes;
+	struct stage plain = { 0 };
 
-	if (!t->no_new_privs)
-		printf("    no_new_privs = false;\n");
-	if (t->newest_kernel != 0)
-		printf("    newest_kernel = \"%u.%u\";\n",
-		    (unsigned)t->newest_kernel >> KERNEL_SHIFT, t->newest_kernel & 0xffu);
-	if (t->bad_arch_action != SECCOMP_RET_KILL_PROCESS)
-		printf("    bad_arch_action = \"%s\";\n",
-		    (t->bad_arch_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO
-			? "errno"
-			: action_text(a, t->bad_arch_action));
-	if (t->log_blocked)
-		printf("    log_blocked = true;\n");
-	if (t->log_allowed)
-		printf("    log_allowed_actions = true;\n");
-	if (t->allow_speculation)
-		printf("    allow_speculation = true;\n");
-	if (t->strict)
-		printf("    mode = \"strict\";\n");
-	if (!t->tsync)
-		printf("    tsync = false;\n");
-	if (t->architectures != 0) {
-		printf("    architectures = [");
-		for (enum abi abi = 0; abi < ABI_COUNT; abi++)
-			if (t->architectures & 1u << abi)
-				printf("%s\"%s\"",
-				    t->architectures & ((1u << abi) - 1) ? ", " : " ",
-				    abi_name(abi));
-		printf(" ];\n");
+	policy_resolve(&plain);
+	for (size_t i = 0; i < ATTRIBUTES; i++) {
+		const char *text = attribute_text(a, &s->attributes, attributes[i].bit);
+
+		if (strcmp(text, attribute_text(a, &plain.attributes, attributes[i].bit)) != 0)
+			printf("    %s = %s;\n", attributes[i].key, text);
 	}
-	if (t->optimize != 2)
-		printf("    optimize = %u;\n", t->optimize);
 }
 
 struct text {
@@ -274,9 +320,10 @@ static void read_text(
 
 		if (!can_come(s, call))
 			continue;
-		count = policy_list(p, s, call, a, &list);
+		count = list_of(p, s, call, a, &list);
 		if (count > 1 ||
-		    list[0].decision.action != default_answer(s, &t->fallback, call, a))
+		    list[0].decision.action !=
+			default_answer(s, policy_has_fence(p, s), &t->fallback, call, a))
 			fill_layers(a, t->layers, &t->depth, call, list, count);
 	}
 }
@@ -291,48 +338,116 @@ static void print_rules(struct arena *a, const struct lines *lines)
 	printf("    );\n");
 }
 
-/* The deeper layers of a stage, as profiles that it has for bases. */
-static bool print_profiles(struct arena *a, const struct stage *s, const struct text *t, bool first)
+/* Stages have what the floor refuses written out, too, so that each can be read alone; the floor is
+ * printed for those that will be added. */
+static bool is_shown(const struct policy *p, const struct stage *only, const struct stage *s)
 {
-	for (size_t layer = t->depth; layer-- > 1;) {
-		printf("%s  { name = ", first ? "profiles = (\n" : ",\n");
-		print_quoted(layer_name(a, s, layer));
-		printf(";\n");
-		if (layer + 1 < t->depth) {
-			printf("    base = ");
-			print_quoted(layer_name(a, s, layer + 1));
-			printf(";\n");
-		}
-		print_rules(a, &t->layers[layer]);
-		printf("  }");
-		first = false;
-	}
-	return first;
+	return only != NULL ? s == only : !s->is_profile || s == p->floor;
 }
 
-static void print_stage(struct arena *a, const struct stage *s, const struct text *t)
+struct show {
+	const struct policy *policy;
+	const struct stage *only; /* or NULL */
+	struct arena *arena;
+	struct text *texts; /* by the policy's stages */
+	unsigned layers;    /* named so far */
+};
+
+static bool is_taken(const struct show *show, const char *name)
 {
-	printf("  { name = ");
-	print_quoted(s->own.name);
-	printf(";   # %s:%d\n    match = [", s->own.origin.file, s->own.origin.line);
-	for (size_t i = 0; i < s->pattern_count; i++) {
-		printf(i > 0 ? ", " : " ");
-		print_quoted(s->patterns[i]);
+	const struct policy *p = show->policy;
+
+	for (size_t i = 0; i < p->stage_count; i++)
+		if (is_shown(p, show->only, p->stages[i]) &&
+		    strcmp(p->stages[i]->own.name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A name for a layer that is a profile of its own; nothing of the policy's is called so. */
+static const char *layer_name(struct show *show)
+{
+	const char *name;
+
+	do
+		name = arena_format(show->arena, "layer %u", ++show->layers);
+	while (is_taken(show, name));
+	return name;
+}
+
+/*
+ * The deeper layers of a stage, as profiles that it has for bases, the deepest first. Returns the
+ * name of the last, or NULL.
+ */
+static const char *print_layers(struct show *show, const struct text *t, bool *first)
+{
+	const char *name = NULL;
+
+	for (size_t layer = t->depth; layer-- > 1;) {
+		const char *base = name;
+
+		name = layer_name(show);
+		printf("%s  { name = \"%s\";\n", *first ? "profiles = (\n" : ",\n", name);
+		if (base != NULL)
+			printf("    base = \"%s\";\n", base);
+		print_rules(show->arena, &t->layers[layer]);
+		printf("  }");
+		*first = false;
 	}
-	printf(" ];\n");
+	return name;
+}
+
+/* The values that a call was expected with, up to the last that was written. */
+static void print_expected_args(struct arena *a, const struct expectation *x)
+{
+	size_t count = 0;
+
+	while (count < sizeof x->arg_texts / sizeof x->arg_texts[0] && x->arg_texts[count] != NULL)
+		count++;
+	printf(" args = %s;", quoted_list(a, x->arg_texts, count));
+}
+
+static void print_expectation(struct arena *a, const struct expectation *x, bool last)
+{
+	if (x->call != NULL) {
+		printf("      { call = \"%s\";", x->call->name);
+		if (!x->every)
+			print_expected_args(a, x);
+		printf(" gives = %s;", quoted(a, action_text(a, x->action)));
+	} else {
+		printf("      { run = %s; status = %u;", quoted(a, x->what), x->status);
+		if (x->output != NULL)
+			printf(" output = %s;", quoted(a, x->output));
+		printf(" timeout = %u;", x->timeout);
+	}
+	if (x->comment != NULL)
+		printf("\n        comment = %s;", quoted(a, x->comment));
+	printf(" }%s   # %s:%d\n", last ? "" : ",", plain_line(a, x->origin.file), x->origin.line);
+}
+
+static void print_stage(struct arena *a, const struct policy *p, const struct stage *s,
+    const struct text *t, const char *base)
+{
+	printf("  { name = %s;   # %s:%d\n", quoted(a, s->own.name),
+	    plain_line(a, s->own.origin.file), s->own.origin.line);
+	if (!s->is_profile)
+		printf("    match = %s;\n", quoted_list(a, s->patterns, s->pattern_count));
+	if (!s->is_profile && !policy_has_fence(p, s))
+		printf("    disabled = true;\n");
 	print_attributes(a, s);
-	if (t->depth > 1) {
-		printf("    base = ");
-		print_quoted(layer_name(a, s, 1));
-		printf(";\n");
-	}
-	if (t->otherwise.action != SECCOMP_RET_ALLOW) {
+	if (base != NULL)
+		printf("    base = \"%s\";\n", base);
+	if (!s->attributes.strict && t->otherwise.action != SECCOMP_RET_ALLOW) {
 		printf("    ");
 		print_action(a, "default_action", t->otherwise.action);
 		printf("   # %s\n", explain_origin(a, t->otherwise.rule));
 	}
 	print_rules(a, &t->layers[0]);
-	printf("  }");
+	if (s->expectation_count > 0)
+		printf("    expect = (\n");
+	for (size_t i = 0; i < s->expectation_count; i++)
+		print_expectation(a, &s->expectations[i], i + 1 == s->expectation_count);
+	printf("%s  }", s->expectation_count > 0 ? "    );\n" : "");
 }
 
 static const char *reference(const struct stage *s, const char *otherwise)
@@ -340,38 +455,42 @@ static const char *reference(const struct stage *s, const char *otherwise)
 	return s != NULL ? s->own.name : otherwise;
 }
 
+static const char *no_stage_text(const struct policy *p)
+{
+	return reference(p->no_stage, p->no_stage_passes ? "pass" : "refuse");
+}
+
 void explain_show(const struct policy *p, const struct stage *only, struct arena *a)
 {
-	struct text *texts = arena_array(a, p->stage_count, sizeof *texts);
+	struct show show = { p, only, a, arena_array(a, p->stage_count, sizeof *show.texts), 0 };
+	const char **bases = arena_array(a, p->stage_count, sizeof *bases);
 	bool first = true;
 
-	printf("version = 1;\nstage_env = [");
-	for (size_t i = 0; i < p->variable_count; i++) {
-		printf(i > 0 ? ", " : " ");
-		print_quoted(p->variables[i]);
-	}
-	printf(" ];\n");
-	if (only == NULL) {
-		printf("no_stage = ");
-		print_quoted(reference(p->no_stage, p->no_stage_passes ? "pass" : "refuse"));
-		printf(";\nunknown_stage = ");
-		print_quoted(reference(p->unknown_stage, "refuse"));
-		printf(";\n");
-	}
+	printf("version = 1;\nstage_env = %s;\n", quoted_list(a, p->variables, p->variable_count));
+	if (only == NULL)
+		printf("no_stage = %s;\nunknown_stage = %s;\n", quoted(a, no_stage_text(p)),
+		    quoted(a, reference(p->unknown_stage, "refuse")));
+	if (only == NULL && p->floor != NULL)
+		printf("floor = %s;\n", quoted(a, p->floor->own.name));
 	for (size_t i = 0; i < p->stage_count; i++) {
-		if (p->stages[i]->is_profile || (only != NULL && p->stages[i] != only))
+		if (!is_shown(p, only, p->stages[i]))
 			continue;
-		read_text(p, p->stages[i], a, &texts[i]);
-		first = print_profiles(a, p->stages[i], &texts[i], first);
+		read_text(p, p->stages[i], a, &show.texts[i]);
+		bases[i] = print_layers(&show, &show.texts[i], &first);
+		if (!p->stages[i]->is_profile)
+			continue;
+		printf("%s", first ? "profiles = (\n" : ",\n");
+		print_stage(a, p, p->stages[i], &show.texts[i], bases[i]);
+		first = false;
 	}
 	printf("%sstages = (\n", first ? "" : "\n);\n");
 	first = true;
 	for (size_t i = 0; i < p->stage_count; i++) {
-		if (p->stages[i]->is_profile || (only != NULL && p->stages[i] != only))
+		if (p->stages[i]->is_profile || !is_shown(p, only, p->stages[i]))
 			continue;
 		if (!first)
 			printf(",\n");
-		print_stage(a, p->stages[i], &texts[i]);
+		print_stage(a, p, p->stages[i], &show.texts[i], bases[i]);
 		first = false;
 	}
 	printf("\n);\n");
@@ -425,7 +544,7 @@ void explain_call(const struct policy *p, const struct stage *s, const struct ca
 		print_decision(a, s, call, " with these arguments", policy_decide(p, s, &d));
 		return;
 	}
-	count = policy_list(p, s, call, a, &list);
+	count = list_of(p, s, call, a, &list);
 	for (size_t i = 0; i < count; i++)
 		print_decision(a, s, call,
 		    list[i].condition_count > 0
@@ -456,12 +575,55 @@ static const char *list_text(struct arena *a, const struct clause *list, size_t 
 	return text;
 }
 
+/* How many clauses from here on have one answer: their order does not matter. */
+static size_t run_length(const struct clause *list, size_t count)
+{
+	size_t n = 1;
+
+	while (n < count && list[n].decision.action == list[0].decision.action)
+		n++;
+	return n;
+}
+
+/* Every clause of x is one of y's. */
+static bool is_among(const struct clause *x, size_t n, const struct clause *y, size_t m)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < m && !clause_same_conditions(&x[i], &y[k]))
+			k++;
+		if (k == m)
+			return false;
+	}
+	return true;
+}
+
 static bool same_lists(const struct clause *x, size_t n, const struct clause *y, size_t m)
 {
-	for (size_t i = 0; n == m && i < n; i++)
-		if (x[i].decision.action != y[i].decision.action || !same_conditions(&x[i], &y[i]))
+	while (n > 0 && m > 0) {
+		size_t i = run_length(x, n), k = run_length(y, m);
+
+		if (x->decision.action != y->decision.action)
 			return false;
+		/* the last run ends without conditions: nothing else in it matters */
+		if (i == n || k == m)
+			return i == n && k == m;
+		if (!is_among(x, i, y, k) || !is_among(y, k, x, i))
+			return false;
+		x += i, n -= i, y += k, m -= k;
+	}
 	return n == m;
+}
+
+static bool same_texts(const char *stage, const char *key, const char *x, const char *y)
+{
+	bool same = strcmp(x, y) == 0;
+
+	if (!same)
+		printf("%s%s%s: %s  ->  %s\n", stage != NULL ? stage : "",
+		    stage != NULL ? ": " : "", key, x, y);
+	return same;
 }
 
 bool explain_diff(const struct policy *p, const struct stage *s, const struct policy *q,
@@ -479,8 +641,8 @@ bool explain_diff(const struct policy *p, const struct stage *s, const struct po
 
 		if (!can_come(s, call) && !can_come(t, call))
 			continue;
-		n = policy_list(p, s, call, a, &x);
-		m = policy_list(q, t, call, a, &y);
+		n = list_of(p, s, call, a, &x);
+		m = list_of(q, t, call, a, &y);
 		if (same_lists(x, n, y, m))
 			continue;
 		same = false;
@@ -493,11 +655,58 @@ bool explain_diff(const struct policy *p, const struct stage *s, const struct po
 		    action_text(a, policy_unnamed(p, s, a).action),
 		    action_text(a, policy_unnamed(q, t, a).action));
 	}
-	if (s->attributes.no_new_privs != t->attributes.no_new_privs) {
-		same = false;
-		printf("%s: no_new_privs: %s  ->  %s\n", name,
-		    s->attributes.no_new_privs ? "true" : "false",
-		    t->attributes.no_new_privs ? "true" : "false");
-	}
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		same = same_texts(name, attributes[i].key,
+			   attribute_text(a, &s->attributes, attributes[i].bit),
+			   attribute_text(a, &t->attributes, attributes[i].bit)) &&
+		    same;
+	same = same_texts(name, "disabled", bool_text(!policy_has_fence(p, s)),
+		   bool_text(!policy_has_fence(q, t))) &&
+	    same;
+	if (p != q)
+		same = same_texts(name, "match", quoted_list(a, s->patterns, s->pattern_count),
+			   quoted_list(a, t->patterns, t->pattern_count)) &&
+		    same;
+	return same;
+}
+
+static bool has_stage(const struct policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->stage_count; i++)
+		if (!p->stages[i]->is_profile && strcmp(p->stages[i]->own.name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The stages that are in q, too, in the order in which they are asked. */
+static const char *order_text(struct arena *a, const struct policy *p, const struct policy *q)
+{
+	const char **names = arena_array(a, p->stage_count, sizeof *names);
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->stage_count; i++)
+		if (!p->stages[i]->is_profile && has_stage(q, p->stages[i]->own.name))
+			names[count++] = p->stages[i]->own.name;
+	return quoted_list(a, names, count);
+}
+
+bool explain_diff_top(const struct policy *p, const struct policy *q, struct arena *a)
+{
+	const struct {
+		const char *key, *first, *second;
+	} keys[] = {
+		{ "stage_env", quoted_list(a, p->variables, p->variable_count),
+		    quoted_list(a, q->variables, q->variable_count) },
+		{ "no_stage", quoted(a, no_stage_text(p)), quoted(a, no_stage_text(q)) },
+		{ "unknown_stage", quoted(a, reference(p->unknown_stage, "refuse")),
+		    quoted(a, reference(q->unknown_stage, "refuse")) },
+		{ "floor", p->floor != NULL ? quoted(a, p->floor->own.name) : "none",
+		    q->floor != NULL ? quoted(a, q->floor->own.name) : "none" },
+		{ "the order of stages", order_text(a, p, q), order_text(a, q, p) },
+	};
+	bool same = true;
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		same = same_texts(NULL, keys[i].key, keys[i].first, keys[i].second) && same;
 	return same;
 }

@@ -33,8 +33,12 @@ void explain_show(const struct policy *p, const struct stage *only, struct arena
 void explain_call(const struct policy *p, const struct stage *s, const struct call *call,
     const uint64_t *args, struct arena *a);
 
-/* Every call whose answers differ between two stages. False: at least one does. */
+/* Every call whose answers differ between two stages, and every attribute; of two policies also
+ * their patterns. False: at least one does. */
 bool explain_diff(const struct policy *p, const struct stage *s, const struct policy *q,
     const struct stage *t, struct arena *a);
+
+/* The same of what two policies say once for all stages. */
+bool explain_diff_top(const struct policy *p, const struct policy *q, struct arena *a);
 
 #endif

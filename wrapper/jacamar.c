@@ -225,8 +225,8 @@ static void judge_lists(struct import *i)
 		if (is_on(v[LIMIT_SETUID]) && sets_ids(call))
 			note(i, v[LIMIT_SETUID],
 			    arena_format(a,
-				"%s is in block_calls too; here limit_setuid beats that for the "
-				"caller's own id",
+				"%s is in block_calls too; it is blocked here, for the "
+				"caller's own id as well",
 				call->name));
 	}
 	if (is_on(v[BLOCK_ALL]) && i->allowed.count == 0)

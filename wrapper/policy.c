@@ -237,6 +237,9 @@ void policy_resolve(struct stage *s)
 		if (new &ATTRIBUTE_STRICT)
 			to->strict = from->strict;
 	}
+	/* which is a rule for every call */
+	if (s->disabled)
+		to->strict = false;
 }
 
 /* What the kernel allows in SECCOMP_MODE_STRICT (prctl(2)); all else is SIGKILL. */
@@ -471,6 +474,87 @@ size_t policy_list(const struct policy *p, const struct stage *s, const struct c
     struct arena *a, struct clause **items)
 {
 	return policy_list_on(p, s, abi_native(), call, a, items);
+}
+
+static bool same_condition(const struct condition *a, const struct condition *b)
+{
+	return a->arg == b->arg && a->op == b->op && a->mask == b->mask && a->value == b->value;
+}
+
+/* Does every call that fulfils all of the one list fulfil all of the other, because it asks no
+ * more? */
+static bool asks_no_more(const struct clause *less, const struct clause *more)
+{
+	for (size_t i = 0; i < less->condition_count; i++) {
+		size_t k = 0;
+
+		while (k < more->condition_count &&
+		    !same_condition(&less->conditions[i], &more->conditions[k]))
+			k++;
+		if (k == more->condition_count)
+			return false;
+	}
+	return true;
+}
+
+bool clause_same_conditions(const struct clause *a, const struct clause *b)
+{
+	return asks_no_more(a, b) && asks_no_more(b, a);
+}
+
+/* Where a holds so that all bits which b looks at are known, can b hold too? */
+static bool contradict(const struct condition *a, const struct condition *b)
+{
+	uint64_t args[6] = { 0 };
+
+	if (a->op != OP_EQ || a->arg != b->arg || (b->mask & ~a->mask) != 0)
+		return false;
+	args[a->arg] = a->value;
+	return !condition_holds(b, args);
+}
+
+static bool can_hold(const struct clause *c)
+{
+	for (size_t i = 0; i < c->condition_count; i++)
+		for (size_t k = 0; k < c->condition_count; k++)
+			if (contradict(&c->conditions[i], &c->conditions[k]))
+				return false;
+	return true;
+}
+
+/* Each condition once. */
+static void say_once(struct clause *c, struct arena *a)
+{
+	struct condition *once = arena_array(a, c->condition_count, sizeof *once);
+	size_t count = 0;
+
+	for (size_t i = 0; i < c->condition_count; i++) {
+		size_t k = 0;
+
+		while (k < count && !same_condition(&once[k], &c->conditions[i]))
+			k++;
+		if (k == count)
+			once[count++] = c->conditions[i];
+	}
+	c->conditions = once;
+	c->condition_count = count;
+}
+
+size_t policy_simplify(struct clause *list, size_t count, struct arena *a)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct clause c = list[i];
+		size_t k = 0;
+
+		say_once(&c, a);
+		while (k < kept && !asks_no_more(&list[k], &c))
+			k++;
+		if (k == kept && can_hold(&c))
+			list[kept++] = c;
+	}
+	return kept;
 }
 
 struct decision policy_unnamed(const struct policy *p, const struct stage *s, struct arena *a)

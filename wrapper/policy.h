@@ -109,6 +109,7 @@ struct expectation {
 	const struct call *call; /* NULL: a command */
 	bool every;              /* whatever the arguments */
 	uint64_t args[6];
+	const char *arg_texts[6]; /* as they were written, or NULL where they were not */
 	uint32_t action;
 
 	unsigned status;    /* as a shell's $?: 128 and the number of the signal that ended it */
@@ -209,6 +210,15 @@ size_t policy_list(const struct policy *p, const struct stage *s, const struct c
     struct arena *a, struct clause **list);
 size_t policy_list_on(const struct policy *p, const struct stage *s, enum abi abi,
     const struct call *call, struct arena *a, struct clause **list);
+
+/*
+ * Where a floor meets a stage, a list has clauses that no call ever gets to: two values are asked
+ * of one argument, or an earlier clause asks no more. Takes those out, for whoever reads a list or
+ * compares two; returns how many are left. What is compiled is the list as it was.
+ */
+size_t policy_simplify(struct clause *list, size_t count, struct arena *a);
+
+bool clause_same_conditions(const struct clause *a, const struct clause *b);
 
 /* The answer to a call that is known and that no rule names. */
 struct decision policy_unnamed(const struct policy *p, const struct stage *s, struct arena *a);
