@@ -129,7 +129,8 @@ blocks() {
 	blocks libconfig "$readme"
 	for example in [0-9]*.libconfig; do
 		run -0 stagefencectl check -c "$example"
-		[ -z "$output" ]
+		# of mistakes; a stage that is weaker than another is no mistake
+		[ -z "$(grep -v ': note: whoever can set ' <<<"$output")" ]
 	done
 }
 

@@ -25,6 +25,7 @@
 #include "jacamar.h"
 #include "mem.h"
 #include "policy.h"
+#include "reach.h"
 #include "say.h"
 #include "verify.h"
 #include "version.h"
@@ -100,13 +101,19 @@ static int run_check(const struct options *o, char **argv)
 	struct arena *a = arena_new();
 	struct sources sources;
 	size_t size;
+	const struct policy *p;
 	const void *image;
 
 	(void)argv;
 	say_notes(true);
-	image = make_image(a, o, &sources, &size);
+	p = conf_read(a, o->conf, vendor_folder(a), &sources);
+	image = p == NULL ? NULL : compile_policy(p, &sources, a, &size);
+	if (image != NULL)
+		reach_note(p, o->conf != NULL ? o->conf : PATH_CONF, a);
 	if (o->verbose) {
 		print_sources(&sources);
+		if (image != NULL)
+			reach_print(p, a);
 		if (image != NULL)
 			printf("%u stages, %u programs, %u instructions, %llu inputs judged, "
 			       "libseccomp %s\n",
