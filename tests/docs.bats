@@ -114,6 +114,12 @@ blocks() {
 		*.top) echo 'version = 1;' && cat "$example" && echo 'stages = ( { name = "example"; } );' ;;
 		*.stage) echo 'version = 1; stages = ( { name = "example";' && cat "$example" && echo '} );' ;;
 		*.rule) echo 'version = 1; stages = ( { name = "example"; rules = (' && cat "$example" && echo '); } );' ;;
+		# where the plugin would be installed
+		*.plugin)
+			cp "$helpers/plugins/mkdir.so" .
+			echo 'version = 1; stages = ( { name = "after_script"; } );' &&
+				sed "s,/etc/stagefence,$PWD," "$example"
+			;;
 		*) return 1 ;;
 		esac >example.conf
 		cat "$example"
@@ -123,6 +129,86 @@ blocks() {
 		count=$((count + 1))
 	done
 	[ "$count" -ge 35 ]
+}
+
+# decided: the section of that name, from its first item to its last
+decided() {
+	sed -n '/^\.Sh HOW A CALL IS DECIDED/,/^\.El/p' "$conf"
+}
+
+@test "stagefence.conf(5) says in ten sentences how a call is decided, each with an example that comes to just that" {
+	[ "$(decided | grep -c '^\.It$')" = 10 ]
+	# a sentence up to the first .Pp of each, and one example
+	decided | awk '
+		/^\.It$/ { item++; before = 1; next }
+		/^\.Pp/ { before = 0 }
+		item && before && /([^.]|[^.] )\.$/ { sentences[item]++ }
+		/^\.Bd -literal/ { examples[item]++ }
+		END {
+			for (i = 1; i <= 10; i++)
+				if (sentences[i] != 1 || examples[i] != 1) {
+					print i ": " sentences[i] " sentences, " examples[i] " examples"
+					bad = 1
+				}
+			exit bad
+		}'
+	decided | awk '
+		/^\.Bd -literal/ { inside = 1; n++; next }
+		inside && /^\.\\" example: / { kind = $3; next }
+		/^\.Ed/ { inside = 0 }
+		inside { print >(n "." kind) }'
+	# example, stage, call and arguments, answer
+	local count=0 n stage call answer file
+	while IFS='|' read -r n stage call answer; do
+		for file in "$n".*; do
+			case $file in
+			*.file) cat "$file" ;;
+			*.stage) echo 'version = 1; stages = ( { name = "example";' && cat "$file" && echo '} );' ;;
+			*.rule) echo 'version = 1; stages = ( { name = "example"; rules = (' && cat "$file" && echo '); } );' ;;
+			esac >example.conf
+		done
+		# shellcheck disable=SC2086
+		run -0 stagefencectl explain -c example.conf -s "$stage" $call
+		[[ "${lines[0]}" == *": $answer"[,]* ]] || { echo "$n $stage $call: $output"; return 1; }
+		count=$((count + 1))
+	done <<'END'
+1|build|mkdir|allow
+1|build|rmdir|EPERM
+2|example|socket AF_UNIX|allow
+2|example|socket AF_INET|EPERM
+3|example|mkdir|kill_process
+3|example|rmdir|allow
+4|example|ptrace|EACCES
+4|example|read|allow
+5|example|openat2|ENOSYS
+5|example|openat|allow
+6|example|exit_group|allow
+6|example|read|EPERM
+7|build|mount|EPERM
+7|test|mount|kill_process
+8|example|ioctl 0 TIOCSTI|EPERM
+8|example|ioctl 0 0x100005412|EPERM
+8|example|ioctl 0 TCGETS|allow
+9|example|mkdirat|kill_process
+9|example|rmdir|allow
+10|example|socket|allow
+END
+	[ "$count" = 20 ]
+}
+
+@test "stagefence.conf(5) says the default of every key, and shows each in an example" {
+	local key wrong=''
+	sed -n '/^\.Bd -literal/,/^\.Ed/p' "$conf" >examples
+	for key in $(keys); do
+		grep -qE "(^|[^a-z_])$key = " examples || wrong+=" $key:example"
+		# what stands between this key and the next
+		awk -v key="$key" '
+			/^\.(It|Sh|El)/ { inside = $0 == ".It Ic " key; next }
+			inside && /[Dd]efault|[Rr]equired/ { found = 1 }
+			END { exit !found }' "$conf" || wrong+=" $key:default"
+	done
+	echo "$wrong"
+	[ -z "$wrong" ]
 }
 
 @test "every policy in README.md compiles" {
