@@ -215,8 +215,8 @@ END
 	blocks libconfig "$readme"
 	for example in [0-9]*.libconfig; do
 		run -0 stagefencectl check -c "$example"
-		# of mistakes; a stage that is weaker than another is no mistake
-		[ -z "$(grep -v ': note: whoever can set ' <<<"$output")" ]
+		# notes are no mistakes
+		[ -z "$(grep -v ': note: ' <<<"$output")" ]
 	done
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "consts.h"
 #include "mem.h"
 #include "policy.h"
 #include "say.h"
@@ -45,10 +46,15 @@ static const struct {
 	{ "openat", "openat2", 2 },
 };
 
+/*
+ * Does the level say itself what becomes of a call? A group that allows does not: it stands for
+ * hundreds of calls, and whoever allows @shell and refuses mkdir has not said a word of mkdirat.
+ */
 static bool names(const struct level *level, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(level->rules[i].call->name, name) == 0)
+		if (strcmp(level->rules[i].call->name, name) == 0 &&
+		    (!level->rules[i].by_group || action_refuses(level->rules[i].action)))
 			return true;
 	return false;
 }
@@ -162,77 +168,301 @@ void close_level(struct arena *a, struct level *level)
 
 /* ---- notes ---- */
 
+/* READ_MAX: each rule is held against all others, and nobody writes more by hand */
+enum { DOORS_MAX = 4, READ_MAX = 1000 };
+
 /* What reaches the same end by another way, where a refusal of the first alone is seldom what was
  * meant. */
 static const struct {
-	const char *name, *door;
+	const char *name, *doors[DOORS_MAX];
 } doors[] = {
-	{ "ptrace", "process_vm_writev" },
-	{ "ptrace", "process_vm_readv" },
-	{ "ptrace", "pidfd_getfd" },
-	{ "process_vm_writev", "ptrace" },
-	{ "mount", "unshare" },
-	{ "bpf", "perf_event_open" },
-	{ "kill", "ptrace" },
+	{ "clone", { "clone3", "fork", "vfork" } },
+	{ "pidfd_getfd", { "ptrace" } },
+	{ "process_vm_readv", { "ptrace" } },
+	{ "process_vm_writev", { "ptrace" } },
+	{ "ptrace", { "pidfd_getfd", "process_vm_readv", "process_vm_writev" } },
 };
 
-static const struct rule *refusal_of(const struct level *level, const char *name)
+/* The same of a call that is refused for some values of an argument, which the others have in the
+ * same place. */
+static const struct {
+	const char *name;
+	unsigned arg;
+	const char *doors[DOORS_MAX];
+} value_doors[] = {
+	{ "clone", 0, { "unshare" } },
+	{ "mmap", 2, { "mprotect", "pkey_mprotect" } },
+	{ "mprotect", 2, { "mmap", "pkey_mprotect" } },
+	{ "unshare", 0, { "clone" } },
+};
+
+/* Values of one argument that come to the same. */
+static const struct {
+	const char *name;
+	unsigned arg;
+	const char *value, *other;
+} values[] = {
+	{ "ioctl", 1, "TIOCSTI", "TIOCLINUX" },
+	{ "socket", 0, "AF_INET", "AF_INET6" },
+	{ "socket", 0, "AF_INET6", "AF_INET" },
+};
+
+/* Where another rule is the answer. */
+static const struct {
+	const char *name, *door, *line;
+} advice[] = {
+	{ "fork", "clone",
+	    "{ calls = \"clone\"; action = \"errno\"; args = ( { arg = 0; mask = \"CLONE_THREAD\"; "
+	    "op = \"==\"; value = 0; } ); }" },
+	{ "connect", "sendto",
+	    "{ calls = \"socket\"; action = \"errno\"; args = ( { arg = 0; op = \"!=\"; value = "
+	    "\"AF_UNIX\"; } ); }" },
+};
+
+/* The level says nothing itself of a call that this machine has, and it is made. */
+static bool is_open(const struct level *level, const char *name)
 {
-	for (size_t i = 0; i < level->rule_count; i++)
-		if (action_refuses(level->rules[i].action) &&
-		    strcmp(level->rules[i].call->name, name) == 0)
-			return &level->rules[i];
-	return NULL;
+	bool open = level->fallback == NULL || !action_refuses(level->fallback->action);
+
+	if (call_named(name)->nr[abi_native()] < 0 || names(level, level->rule_count, name))
+		return false;
+	for (size_t i = 0; i < level->rule_count && !open; i++)
+		open = strcmp(level->rules[i].call->name, name) == 0 &&
+		    !action_refuses(level->rules[i].action);
+	return open;
 }
 
-/* Siblings that this machine has and the level says nothing of, as a policy would list them; NULL:
- * none. */
-static const char *open_siblings(
-    struct arena *a, const struct level *level, const struct call *call)
+/* "a", "b" of those that are open; NULL: none is. */
+static const char *open_ones(
+    struct arena *a, const struct level *level, const char *const *list, size_t count)
 {
-	const char *list = NULL;
+	const char *text = NULL;
+
+	for (size_t i = 0; i < count && list[i] != NULL; i++)
+		if (is_open(level, list[i]))
+			text = text == NULL ? arena_format(a, "\"%s\"", list[i])
+					    : arena_format(a, "%s, \"%s\"", text, list[i]);
+	return text;
+}
+
+/* The rule for other calls, whose arguments lie shift places further back. */
+static const char *rule_like(
+    struct arena *a, const struct rule *r, const char *calls, unsigned shift)
+{
+	const char *action = action_text(a, r->action), *text;
+	bool fails = (r->action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO;
+
+	text = arena_format(
+	    a, "{ calls = [ %s ]; action = \"%s\";", calls, fails ? "errno" : action);
+	if (fails && strncmp(action, "errno ", 6) == 0)
+		text = arena_format(a, "%s errno = %s;", text, action + 6);
+	else if (fails)
+		text = arena_format(a, "%s errno = \"%s\";", text, action);
+	for (size_t i = 0; i < r->condition_count; i++) {
+		const struct condition *c = &r->conditions[i];
+		static const char *const ops[] = { "==", "!=", "<", "<=", ">", ">=" };
+
+		text = arena_format(a, "%s %s{ arg = %u; op = \"%s\"; value = \"%s\";", text,
+		    i == 0 ? "args = ( " : "", c->arg + shift, ops[c->op],
+		    c->value_text != NULL ? c->value_text
+					  : arena_format(a, "%#llx", (unsigned long long)c->value));
+		if (c->mask_text != NULL)
+			text = arena_format(a, "%s mask = \"%s\";", text, c->mask_text);
+		text = arena_format(a, "%s }%s", text, i + 1 < r->condition_count ? "," : " );");
+	}
+	return arena_format(a, "%s }", text);
+}
+
+/* Has the call the arguments that the rule is about, so many places further back? */
+static bool has_arguments(const char *name, const struct rule *r, unsigned shift)
+{
+	for (size_t i = 0; i < r->condition_count; i++)
+		if (r->conditions[i].arg + shift >= strlen(call_named(name)->widths))
+			return false;
+	return true;
+}
+
+static bool ends_in_at(const char *name)
+{
+	size_t n = strlen(name);
+
+	n -= n > 0 && name[n - 1] == '2';
+	return n > 2 && name[n - 1] == 't' && name[n - 2] == 'a';
+}
+
+#define NOTE(r, ...) say_note((r)->origin.file, (r)->origin.line, __VA_ARGS__)
+
+/* A refusal under conditions closes no sibling: it is said how. mkdirat has its folder first, and
+ * what mkdir has behind it. */
+static void note_siblings(struct arena *a, const struct level *level, const struct rule *r)
+{
+	const char *sets[2] = { NULL, NULL };
 
 	for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
-		for (size_t s = 0; strcmp(families[f].name, call->name) == 0 && s < SIBLINGS_MAX &&
-		     families[f].siblings[s] != NULL;
-		     s++) {
-			const char *name = families[f].siblings[s];
+		for (size_t i = 0; strcmp(families[f].name, r->call->name) == 0 &&
+		     i < SIBLINGS_MAX && families[f].siblings[i] != NULL;
+		     i++) {
+			const char *name = families[f].siblings[i];
+			unsigned shift = ends_in_at(name) && !ends_in_at(r->call->name);
 
-			if (call_named(name)->nr[abi_native()] < 0 ||
-			    names(level, level->rule_count, name))
+			/* creat is open with fixed flags, and has none */
+			if (!is_open(level, name) || strcmp(name, "creat") == 0 ||
+			    !has_arguments(name, r, shift))
 				continue;
-			list = list == NULL ? arena_format(a, "\"%s\"", name)
-					    : arena_format(a, "%s, \"%s\"", list, name);
+			sets[shift] = sets[shift] == NULL
+			    ? arena_format(a, "\"%s\"", name)
+			    : arena_format(a, "%s, \"%s\"", sets[shift], name);
 		}
-	return list;
+	for (unsigned shift = 0; shift < 2; shift++)
+		if (sets[shift] != NULL)
+			NOTE(r, "%s is refused under conditions, and its siblings are not: %s",
+			    r->call->name, rule_like(a, r, sets[shift], shift));
+}
+
+/* A name takes those along that came later, and not the older ones of which it is the sibling. */
+static void note_older(struct arena *a, const struct level *level, const struct rule *r)
+{
+	const char *older[sizeof families / sizeof families[0]];
+	const char *list;
+	size_t count = 0;
+
+	for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
+		for (size_t i = 0; i < SIBLINGS_MAX && families[f].siblings[i] != NULL; i++)
+			if (strcmp(families[f].siblings[i], r->call->name) == 0 &&
+			    (count == 0 || strcmp(older[count - 1], families[f].name) != 0))
+				older[count++] = families[f].name;
+	list = open_ones(a, level, older, count);
+	if (list == NULL)
+		return;
+	if (r->condition_count == 0) {
+		NOTE(r, "%s is refused, and %s can do the same: block_calls = [ %s ];",
+		    r->call->name, list, list);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct rule like = *r;
+		const char *one = open_ones(a, level, &older[i], 1);
+		unsigned shift = ends_in_at(r->call->name) && !ends_in_at(older[i]) ? -1u : 0;
+
+		if (one == NULL)
+			continue;
+		/* it is open with fixed flags, and has none */
+		if (strcmp(older[i], "creat") == 0)
+			like.condition_count = 0;
+		if (has_arguments(older[i], &like, shift))
+			NOTE(r, "%s is refused under conditions, and %s can do the same: %s",
+			    r->call->name, one, rule_like(a, &like, one, shift));
+	}
+}
+
+static void note_doors(struct arena *a, const struct level *level, const struct rule *r)
+{
+	const char *name = r->call->name, *list;
+
+	for (size_t d = 0; r->condition_count == 0 && d < sizeof doors / sizeof doors[0]; d++) {
+		list = strcmp(doors[d].name, name) == 0
+		    ? open_ones(a, level, doors[d].doors, DOORS_MAX)
+		    : NULL;
+		if (list != NULL)
+			NOTE(r, "%s is refused, and %s can do much the same: block_calls = [ %s ];",
+			    name, list, list);
+	}
+	for (size_t d = 0; d < sizeof value_doors / sizeof value_doors[0]; d++) {
+		list = restricts(r, value_doors[d].name, value_doors[d].arg)
+		    ? open_ones(a, level, value_doors[d].doors, DOORS_MAX)
+		    : NULL;
+		if (list != NULL)
+			NOTE(r, "%s is refused under conditions, and %s can do much the same: %s",
+			    name, list, rule_like(a, r, list, 0));
+	}
+	for (size_t d = 0; r->condition_count == 0 && d < sizeof advice / sizeof advice[0]; d++)
+		if (strcmp(advice[d].name, name) == 0 && is_open(level, advice[d].door))
+			NOTE(r, "%s is refused, and \"%s\" can do much the same: %s", name,
+			    advice[d].door, advice[d].line);
+}
+
+/* Is a call refused where this argument has that value, and maybe others? */
+static bool refuses_value(
+    const struct level *level, const char *name, unsigned arg, const char *value)
+{
+	uint64_t args[6] = { 0 };
+	const char *bad;
+	size_t length;
+
+	const_read(value, abi_native() == ABI_AARCH64, &args[arg], &bad, &length);
+	for (size_t i = 0; i < level->rule_count; i++) {
+		const struct rule *r = &level->rules[i];
+		size_t c = 0;
+
+		if (!action_refuses(r->action) || strcmp(r->call->name, name) != 0)
+			continue;
+		while (c < r->condition_count && r->conditions[c].arg == arg &&
+		    condition_holds(&r->conditions[c], args))
+			c++;
+		if (c == r->condition_count)
+			return true;
+	}
+	return false;
+}
+
+static void note_values(struct arena *a, const struct level *level, const struct rule *r)
+{
+	for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
+		struct condition other;
+		struct rule like = *r;
+
+		if (strcmp(values[v].name, r->call->name) != 0 || r->condition_count != 1 ||
+		    r->conditions[0].op != OP_EQ || r->conditions[0].value_text == NULL ||
+		    strcmp(r->conditions[0].value_text, values[v].value) != 0 ||
+		    refuses_value(level, values[v].name, values[v].arg, values[v].other))
+			continue;
+		other = r->conditions[0];
+		other.value_text = values[v].other;
+		like.conditions = &other;
+		NOTE(r, "%s is refused with %s, and %s can do much the same: %s", r->call->name,
+		    values[v].value, values[v].other,
+		    rule_like(a, &like, arena_format(a, "\"%s\"", r->call->name), 0));
+	}
+}
+
+/* Whoever names io_uring_setup has it; it may not be known what that undoes. */
+static void note_ring(const struct level *level)
+{
+	const struct rule *ring = NULL, *undone = NULL;
+
+	for (size_t i = 0; i < level->rule_count; i++) {
+		const struct rule *r = &level->rules[i];
+
+		if (strcmp(r->call->name, "io_uring_setup") == 0 && !action_refuses(r->action) &&
+		    !r->by_group)
+			ring = r;
+		if (action_refuses(r->action) && a_ring_does(r->call->name) && undone == NULL)
+			undone = r;
+	}
+	if (ring != NULL && undone != NULL)
+		NOTE(ring,
+		    "io_uring_setup is allowed, and a ring does %s, which is refused: block_calls "
+		    "= "
+		    "[ \"@io-uring\" ];",
+		    undone->call->name);
 }
 
 void close_notes(struct arena *a, const struct level *level)
 {
-	/* where the default refuses, what is not named is refused */
-	if (level->fallback != NULL && action_refuses(level->fallback->action))
-		return;
-	for (size_t i = 0; i < level->rule_count; i++) {
+	size_t count = 0;
+
+	for (size_t i = 0; i < level->rule_count && count < READ_MAX; i++) {
 		const struct rule *r = &level->rules[i];
-		const char *list;
 
-		if (!action_refuses(r->action) || r->condition_count == 0 || r->implied_by != NULL)
+		/* a group is meant as it is, and exact says so of a rule */
+		if (!action_refuses(r->action) || r->implied_by != NULL || r->by_group || r->exact)
 			continue;
-		list = open_siblings(a, level, r->call);
-		if (list != NULL)
-			say_note(r->origin.file, r->origin.line,
-			    "%s is refused under conditions, and its siblings are not; to refuse "
-			    "them: block_calls = "
-			    "[ %s ];",
-			    r->call->name, list);
+		count++;
+		if (r->condition_count > 0)
+			note_siblings(a, level, r);
+		note_older(a, level, r);
+		note_doors(a, level, r);
+		note_values(a, level, r);
 	}
-	for (size_t d = 0; d < sizeof doors / sizeof doors[0]; d++) {
-		const struct rule *r = refusal_of(level, doors[d].name);
-
-		if (r != NULL && r->implied_by == NULL &&
-		    !names(level, level->rule_count, doors[d].door))
-			say_note(r->origin.file, r->origin.line,
-			    "%s is refused, and %s can do much the same: block_calls = [ \"%s\" ];",
-			    doors[d].name, doors[d].door, doors[d].door);
-	}
+	note_ring(level);
 }

@@ -518,8 +518,13 @@ static void add_call(struct reader *r, struct calls *calls, const struct call *c
 
 	if (calls->seen == NULL)
 		calls->seen = arena_get(r->arena, call_count());
-	if (calls->seen[i])
+	if (calls->seen[i]) {
+		/* its own name says more than a group's */
+		for (size_t k = 0; !by_group && k < calls->count; k++)
+			if (calls->items[k] == call)
+				calls->by_group[k] = false;
 		return;
+	}
 	calls->seen[i] = 1;
 	calls->items = arena_grow(r->arena, calls->items, calls->count, sizeof *calls->items);
 	calls->by_group = arena_grow(
@@ -1096,6 +1101,32 @@ static bool good_name(struct reader *r, const config_setting_t *s, const char *n
 	return true;
 }
 
+/* What would match nothing, or itself, in silence. NULL: nothing is wrong. */
+static const char *pattern_fault(const char *p)
+{
+	for (; *p != '\0'; p++) {
+		if (*p == '\\') {
+			if (*++p == '\0')
+				return "ends in a backslash";
+			continue;
+		}
+		if (*p != '[')
+			continue;
+		p += p[1] == '!' || p[1] == '^' ? 2 : 1;
+		/* a bracket that comes first is one of the set */
+		for (const char *first = p; *p != ']' || p == first; p++) {
+			if (*p == '\0')
+				return "has a [ that does not end";
+			if (p[1] == '-' && p[2] != ']' && p[2] != '\0') {
+				if ((unsigned char)p[0] > (unsigned char)p[2])
+					return "has a range that runs backwards";
+				p += 2;
+			}
+		}
+	}
+	return NULL;
+}
+
 /* Without match, a stage answers to its own name. */
 static void read_patterns(struct reader *r, const config_setting_t *s, struct stage *stage)
 {
@@ -1113,6 +1144,8 @@ static void read_patterns(struct reader *r, const config_setting_t *s, struct st
 			continue;
 		if (*text == '\0' || strlen(text) > IMAGE_NAME_MAX)
 			SAY(r, s, "a pattern has 1 to 255 bytes");
+		else if (pattern_fault(text) != NULL)
+			SAY(r, s, "the pattern \"%s\" %s", text, pattern_fault(text));
 		else
 			stage->patterns[stage->pattern_count++] = text;
 	}
@@ -1574,8 +1607,10 @@ static bool add_levels(struct reader *r, struct stage *to, const struct stage *f
 
 		if (name != NULL && next == NULL)
 			SAY(r, base, "there is no stage or profile %s", name);
-		else if (next == to || depth > BASES_MAX)
+		else if (next == to)
 			SAY(r, base, "%s is its own base", to->own.name);
+		else if (depth > BASES_MAX)
+			SAY(r, base, "the bases of %s go deeper than %d", to->own.name, BASES_MAX);
 		if (next == NULL || next == to || depth > BASES_MAX)
 			return false;
 		good = add_levels(r, to, next, depth + 1) && good;
@@ -1859,7 +1894,8 @@ static void check_whole(struct reader *r, const char *main_file)
 		if (p->stages[i]->is_profile)
 			continue;
 		stages++;
-		check_reach(p, i);
+		if (p->variable_count > 0)
+			check_reach(p, i);
 	}
 	if (stages == 0)
 		say_at(main_file, 0, "there is no stage");
