@@ -17,7 +17,7 @@ on_machine() {
 		mkdir $v/conf.d
 		# answer STAGE: what mkdir comes to there
 		answer() { stagefencectl explain -s "$1" mkdir 2>&1 | head -1; }
-		files() { stagefencectl check -v | grep -v " stages, "; }
+		files() { stagefencectl check -v | grep -vE " stages, |^weakest stage: |^what the floor "; }
 		'"$2" on_machine 3>&-
 }
 

@@ -191,7 +191,7 @@ stages = ( { name = "x"; plugin = [ "loosen.so", "conditions.so" ]; }, { name = 
 @test "a plugin is a source of the image, its path the origin of its rules" {
 	printf 'version = 1; plugin = "mkdir.so"; stages = ( { name = "after_script"; } );\n' >p.conf
 	run -0 stagefencectl check -v -c p.conf
-	grep -qxF "$PWD/mkdir.so" <<<"$output"
+	grep -qxF "plugin   $PWD/mkdir.so" <<<"$output"
 	run -0 stagefencectl explain -c p.conf -s after_script mkdir
 	[[ "$output" == "mkdir: EPERM, by mkdir.so"* ]]
 }
