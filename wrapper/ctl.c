@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../preload/paths.h"
+#include "audit.h"
 #include "calls.h"
 #include "compile.h"
 #include "conf.h"
@@ -329,6 +330,30 @@ static int run_import(const struct options *o, char **argv)
 	return good ? GOOD : BAD;
 }
 
+/* Nobody need have a policy to read a log; what the system's is worth is check's business. */
+static int run_audit(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	struct audit t = { .out = stdout, .json = o->json, .abi = abi_native() };
+	bool good = true;
+
+	if (o->arch != NULL && !abi_named(o->arch, &t.abi)) {
+		say("--arch takes x86_64, x32, i386 or aarch64");
+		arena_free(a);
+		return USAGE;
+	}
+	if (o->conf != NULL || access(PATH_CONF, R_OK) == 0) {
+		t.policy = read_policy(a, o->conf);
+		good = t.policy != NULL || o->conf == NULL;
+	}
+	if (good) {
+		good = argv[0] != NULL ? audit_file(&t, argv[0]) : audit_live(&t);
+		audit_close(&t);
+	}
+	arena_free(a);
+	return good && t.refused == 0 && t.odd == 0 ? GOOD : BAD;
+}
+
 static const struct command {
 	const char *name;
 	const char *options; /* letters, as for getopt(3) */
@@ -351,6 +376,9 @@ static const struct command {
 	    "say what is different between two policies' files, or two stages", run_diff },
 	{ "import", "F:o:", 1, 1, "--from jacamar [-o FILE] TOML",
 	    "turn Jacamar CI's [auth.seccomp] into a policy", run_import },
+	{ "audit", "c:NA:", 0, 1, "[-c FILE] [--arch ARCH] [--json] [FILE|-]",
+	    "turn the kernel's records of refused calls into sentences, from a log or live",
+	    run_audit },
 };
 
 static void print_help(FILE *to)
@@ -365,6 +393,8 @@ static void print_help(FILE *to)
 	    "  --junit FILE  write a report for a CI service there, too\n"
 	    "  -o FILE    write the compiled policy (import: the text) there; - is standard "
 	    "output\n"
+	    "  --arch ARCH  of records that do not say: x86_64, x32, i386 or aarch64\n"
+	    "  --json     JSON instead of text\n"
 	    "  -v         say which files were read\n"
 	    "  -h, -V     print this, or the version\n\n"
 	    "Exit status: 0 good, 1 the answer is no, 2 wrong usage.\n");
