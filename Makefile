@@ -44,7 +44,7 @@ free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,nore
 wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
 shim_cflags  = $(base) $(free) -Os $(call cc-has,-Oz) $(call cc-has,-fno-move-loop-invariants) -fPIC $(CPPFLAGS)
 
-ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o audit.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o audit.o status.o probe.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
 .PHONY: all demo test test-jobs test-programs lint fuzz mutants bench install uninstall clean FORCE
@@ -111,7 +111,7 @@ test-jobs:
 
 # ---- tests' own programs ----
 
-plain_tests  := twice seen signals abi anonymous forge handover nest privileges try
+plain_tests  := twice seen signals abi anonymous forge handover nest pretend privileges try
 bare_tests   := bare golike replay
 test_names   := $(plain_tests) $(bare_tests) bare-i386 seen-local try-local try-static try-static-pie try-asan \
                 try-musl try-musl-static try-musl-local early-environ.so early-thread.so early-environ-musl.so \
@@ -133,7 +133,7 @@ $(BUILD)/tests:
 	@mkdir -p $@
 
 $(addprefix $(BUILD)/tests/,$(plain_tests)): $(BUILD)/tests/%: tests/helpers/%.c $(BUILD)/flags | $(BUILD)/tests
-	$(CC) $(test_cflags) -o $@ $< $(LDFLAGS)
+	$(CC) $(test_cflags) -o $@ $< $(LDFLAGS) -lpthread
 
 $(addprefix $(BUILD)/tests/,$(bare_tests)): $(BUILD)/tests/%: tests/helpers/%.c $(BUILD)/flags | $(BUILD)/tests
 	$(CC) $(bare_cflags) -o $@ $<
