@@ -20,6 +20,7 @@
 #include "compile.h"
 #include "conf.h"
 #include "consts.h"
+#include "doctor.h"
 #include "expect.h"
 #include "explain.h"
 #include "filter.h"
@@ -431,6 +432,23 @@ static int run_status(const struct options *o, char **argv)
 	return good ? GOOD : BAD;
 }
 
+static int run_doctor(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	const char *shim = arena_format(a, "%s/" PATH_SHIM_NAME, own_folder(a));
+	struct doctor d = { .out = stdout,
+		.json = o->json,
+		.image = get_image(a, o),
+		.conf = o->conf,
+		.wrapper = wrapper_program(a),
+		.shim = access(shim, R_OK) == 0 ? shim : PATH_SHIM };
+	bool good = doctor_tell(&d, a);
+
+	(void)argv;
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
 static const struct command {
 	const char *name;
 	const char *options; /* letters, as for getopt(3) */
@@ -458,6 +476,8 @@ static const struct command {
 	    run_audit },
 	{ "status", "c:s:YN", 0, 1, "[-c FILE] [-s STAGE] [--verify] [--json] [PID]",
 	    "say whether a fence of the policy is in force, and of which stage", run_status },
+	{ "doctor", "c:N", 0, 0, "[-c FILE] [--json]",
+	    "say what this kernel and machine lack of what the policy needs", run_doctor },
 };
 
 static void print_help(FILE *to)

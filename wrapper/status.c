@@ -22,6 +22,8 @@
 
 enum { JSON_VERSION = 1, PASSES_MAX = 100, STOP_TRIES = 5000 };
 
+enum { GET_METADATA = 0x420d }; /* for ptrace(2) since Linux 4.16; some libcs have no name for it */
+
 struct filter {
 	struct sock_filter *code;
 	size_t count;
@@ -278,8 +280,8 @@ static const char *read_filters(struct report *r, struct thread *t)
 		f.code = arena_array(r->arena, f.count, sizeof *f.code);
 		if (ptrace(PTRACE_SECCOMP_GET_FILTER, t->tid, (void *)i, f.code) != n)
 			return "a filter is not to be had";
-		f.flags_known = ptrace(PTRACE_SECCOMP_GET_METADATA, t->tid, (void *)sizeof about,
-				    &about) == sizeof about;
+		f.flags_known = raw_call6(__NR_ptrace, GET_METADATA, t->tid, sizeof about,
+				    (long)&about, 0, 0) == sizeof about;
 		f.flags = about.flags;
 		t->filters = arena_grow(r->arena, t->filters, t->filter_count, sizeof f);
 		t->filters[t->filter_count++] = f;

@@ -8,6 +8,7 @@
  *   change      the stage's filter with its last refusal turned into an allow
  *   silent      the stage's filter without its flags for seccomp(2)
  *   foreign     allows everything
+ *   listener    the same, and is told of calls, as a container's manager is
  *   both        the genuine one, and foreign over it
  *   thread      the genuine one, and a second thread without; takes no COMMAND
  *   none        no filter at all
@@ -35,15 +36,19 @@ static void *sleep_on(void *nothing)
 	return nothing;
 }
 
-static void load(const struct sock_filter *code, unsigned count, unsigned flags)
+/* 0, or a listener's descriptor. */
+static int load(const struct sock_filter *code, unsigned count, unsigned flags)
 {
 	struct {
 		unsigned short count;
 		const struct sock_filter *code;
 	} program = { (unsigned short)count, code };
 
-	if (raw_call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, (long)&program) != 0)
+	long result = raw_call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, (long)&program);
+
+	if (result < 0)
 		die("the filter is not taken");
+	return (int)result;
 }
 
 int main(int argc, char **argv)
@@ -88,6 +93,9 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(how, "foreign") == 0)
 		load(&allow, 1, 0);
+	else if (strcmp(how, "listener") == 0)
+		/* closed, another may come: the command keeps it */
+		raw_fcntl(load(&allow, 1, SECCOMP_FILTER_FLAG_NEW_LISTENER), RAW_F_SETFD, 0);
 	else if (strcmp(how, "none") != 0)
 		load(code, count, strcmp(how, "silent") == 0 ? 0 : p->flags);
 	if (strcmp(how, "both") == 0)
