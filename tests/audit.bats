@@ -40,7 +40,8 @@ abi() {
 
 @test "the same record is known in auditd's, ausearch's, dmesg's, the journal's and /dev/kmsg's dress" {
 	local fields="auid=2001162 uid=1000 gid=1000 ses=3 pid=12345 comm=\"mkdir\" exe=\"/usr/bin/mkdir\" sig=31 $tail"
-	local want="stagefence: ?: mkdir$(abi) -> kill_process, by mkdir[12345], uid 1000"
+	local want
+	want="stagefence: ?: mkdir$(abi) -> kill_process, by mkdir[12345], uid 1000"
 	local stamp='audit(1655245879.115:261)' line
 	for line in "type=SECCOMP msg=$stamp: $fields" "node=web type=SECCOMP msg=$stamp: $fields" \
 		"type=1326 msg=$stamp: $fields" "type=UNKNOWN[1326] msg=$stamp: $fields" \

@@ -117,6 +117,15 @@ fenced() {
 	[ "${lines[-1]}" = "2 lost" ]
 }
 
+@test "strict mode is lost behind any filter" {
+	policy s '{ name = "calm"; mode = "strict"; }, { name = "build"; block_calls = "mkdir"; block_action = "errno"; }'
+	run -0 stagefencectl doctor -c s.conf
+	[ "$(row 'strict mode')" = "ok    strict mode             used by calm" ]
+	run -1 stagefence -c s.conf -s build stagefencectl doctor -c s.conf
+	[ "$(row 'strict mode')" = "LOST  strict mode             not to be entered where there is a filter; used by calm" ]
+	[ "${lines[-1]}" = "1 lost" ]
+}
+
 @test "a user namespace is said" {
 	run -0 unshare --user --map-root-user stagefencectl doctor -c p.sfi
 	[[ $(row 'user namespace') == "note  user namespace          not the initial one: "* ]]
@@ -154,6 +163,11 @@ machine() {
 	machine 'chmod 4711 /usr/local/bin/stagefence'
 	[ "$status" = 1 ]
 	[[ $(row stagefence) == "LOST  stagefence              /usr/local/bin/stagefence: set-user-ID or "* ]]
+	if [ "$(id -u)" = 0 ] && command -v python3 >/dev/null; then
+		machine 'python3 -c "import os, struct; os.setxattr(\"/usr/local/bin/stagefence\", \"security.capability\", struct.pack(\"<5I\", 0x02000001, 1, 0, 0, 0))"'
+		[ "$status" = 1 ]
+		[[ $(row stagefence) == "LOST  stagefence              /usr/local/bin/stagefence: has file capabilities, "* ]]
+	fi
 	machine 'chmod 755 /usr/local/bin/stagefence'
 	[ "$status" = 0 ]
 	[[ $(row stagefence) == "note  stagefence              /usr/local/bin/stagefence: can be read, "* ]]

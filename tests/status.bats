@@ -24,6 +24,7 @@ teardown() {
 start() {
 	"$@" >out 2>&1 3>&- &
 	pid=$!
+	disown "$pid" # or bash tells how it ended
 	pids+=("$pid")
 	for ((n = 0; n < 100; n++)); do
 		! grep -q ready out || return 0
@@ -39,31 +40,34 @@ verify() {
 	echo "$status: $output $stderr"
 }
 
-digest=' of policy [0-9a-f]{64}: '
+# closes LINE WHAT WHY: a report's last line
+closes() {
+	[[ $1 =~ ^"$2 of policy "[0-9a-f]{64}": $3"$ ]] || { echo "$1"; return 1; }
+}
 
 @test "from inside: the stage that is in force, by the text and by the image" {
 	local stage
 	for stage in build uid told; do
 		run -0 stagefence -c p.conf -s $stage stagefencectl status -c p.conf
 		[ "${lines[0]}" = "this process: 1 filter, no_new_privs on" ]
-		[[ ${lines[1]} =~ ^"in force: stage $stage"$digest"the kernel says so"$ ]]
+		closes "${lines[1]}" "in force: stage $stage" "the kernel says so"
 		run -0 stagefence -c p.sfi -s $stage stagefencectl status -c p.sfi
-		[[ ${lines[1]} =~ ^"in force: stage $stage"$digest"the kernel says so"$ ]]
+		closes "${lines[1]}" "in force: stage $stage" "the kernel says so"
 	done
 }
 
 @test "from inside: no fence, no stage's fence, another policy's fence and another stage's are a no" {
 	run -1 stagefencectl status -c p.conf
 	[[ ${lines[0]} == "this process: no filter, no_new_privs "* ]]
-	[[ ${lines[1]} =~ ^"not in force: a stage"$digest"there is no filter at all"$ ]]
+	closes "${lines[1]}" "not in force: a stage" "there is no filter at all"
 	run -1 stagefence -c p.conf -s off stagefencectl status -c p.conf
-	[[ ${lines[1]} =~ ^"not in force: a stage"$digest"there is no filter at all"$ ]]
+	closes "${lines[1]}" "not in force: a stage" "there is no filter at all"
 	policy q '{ name = "build"; block_calls = "rmdir"; block_action = "errno"; }'
 	run -1 stagefence -c q.conf -s build stagefencectl status -c p.conf
 	[ "${lines[0]}" = "this process: 1 filter, no_new_privs on" ]
-	[[ ${lines[1]} =~ ^"not in force: a stage"$digest"no filter of this policy answers"$ ]]
+	closes "${lines[1]}" "not in force: a stage" "no filter of this policy answers"
 	run -1 stagefence -c p.conf -s build stagefencectl status -c p.conf -s told
-	[[ ${lines[1]} =~ ^"not in force: stage told"$digest"no filter of this policy answers"$ ]]
+	closes "${lines[1]}" "not in force: stage told" "no filter of this policy answers"
 	run -0 stagefence -c p.conf -s build stagefencectl status -c p.conf -s build
 	run -1 stagefencectl status -c p.conf -s nosuch
 	[ "$output" = "stagefencectl: there is no stage nosuch" ]
@@ -74,7 +78,7 @@ digest=' of policy [0-9a-f]{64}: '
 		args = ( { arg = 0; op = "=="; value = "0x73466e63"; } ); } ); }'
 	run stagefence -c q.conf -s deaf stagefencectl status -c p.conf
 	[ "$status" = 1 ]
-	[[ ${lines[1]} =~ ^"not in force: a stage"$digest"no filter of this policy answers"$ ]]
+	closes "${lines[1]}" "not in force: a stage" "no filter of this policy answers"
 	[ -z "$(ls core* 2>/dev/null)" ]
 	# and its own fence is known nevertheless
 	run -0 stagefence -c q.conf -s deaf stagefencectl status -c q.conf
@@ -84,19 +88,19 @@ digest=' of policy [0-9a-f]{64}: '
 	policy q '{ name = "alone"; block_calls = [ "clone", "clone3", "fork", "vfork" ]; block_action = "errno"; }'
 	stagefencectl compile -c q.conf -o q.sfi
 	run -0 stagefence -c q.sfi -s alone stagefencectl status -c q.sfi
-	[[ ${lines[1]} =~ ^"in force: stage alone"$digest"the kernel says so"$ ]]
+	closes "${lines[1]}" "in force: stage alone" "the kernel says so"
 }
 
 @test "an answer that is forged deceives who asks, and not --verify" {
 	run -0 "$helpers/pretend" answer p.sfi build stagefencectl status -c p.sfi
-	[[ ${lines[1]} =~ ^"in force: stage build"$digest"the kernel says so"$ ]]
+	closes "${lines[1]}" "in force: stage build" "the kernel says so"
 	run -0 "$helpers/pretend" answer p.sfi build mkdir made
 	needs root
 	start "$helpers/pretend" answer p.sfi build
 	verify "$pid"
 	[ "$status" = 1 ]
 	[ "${lines[1]}" = "filter 1: FORGED: answers for stage build, and is not its filter: differs from instruction 23 on" ]
-	[[ ${lines[2]} =~ ^"not in force: a stage"$digest"no stage's filter is in all threads as the policy has it"$ ]]
+	closes "${lines[2]}" "not in force: a stage" "no stage's filter is in all threads as the policy has it"
 }
 
 @test "--verify knows every stage's own filter, cookie and user id or not, and leaves the process as it was" {
@@ -108,7 +112,7 @@ digest=' of policy [0-9a-f]{64}: '
 		[ "$status" = 0 ] && [ -z "$stderr" ]
 		[[ ${lines[0]} =~ ^"process $pid (sleep), 1 thread: "(1 filter|2 filters)", no_new_privs "(on|off)$ ]]
 		[[ $output == *"stage $stage, $kind, as in the policy: "* ]]
-		[[ ${lines[-1]} =~ ^"in force: stage $stage"$digest"verified"$ ]]
+		closes "${lines[-1]}" "in force: stage $stage" "verified"
 		# goes on as it did, and nobody traces it
 		[ "$(awk '/^State/{ print $2 }' "/proc/$pid/status")" = S ]
 		grep -qx $'TracerPid:\t0' "/proc/$pid/status"
@@ -176,7 +180,7 @@ digest=' of policy [0-9a-f]{64}: '
 	for n in 1 2 3 4 5; do
 		verify "$pid"
 		[ "$status" = 0 ]
-		[[ ${lines[-1]} =~ ^"in force: stage build"$digest"verified"$ ]]
+		closes "${lines[-1]}" "in force: stage build" "verified"
 	done
 	[ -d "/proc/$pid" ]
 }
@@ -226,6 +230,7 @@ digest=' of policy [0-9a-f]{64}: '
 	fi
 	needs program strace
 	strace -o /dev/null -p "$pid" 2>/dev/null 3>&- &
+	disown "$!"
 	pids+=("$!")
 	for ((n = 0; n < 100; n++)); do
 		! grep -qx "TracerPid:.$!" "/proc/$pid/status" || break
@@ -239,13 +244,20 @@ digest=' of policy [0-9a-f]{64}: '
 	start stagefence -c p.sfi -s build sleep 60
 	run -1 stagefencectl status -c p.sfi "$pid"
 	[ "${lines[0]}" = "process $pid (sleep), 1 thread: 1 filter, no_new_privs on" ]
-	[[ ${lines[1]} =~ ^"not in force: a stage"$digest"whose filters these are is for root to see: --verify"$ ]]
+	closes "${lines[1]}" "not in force: a stage" "whose filters these are is for root to see: --verify"
 	start "$helpers/pretend" thread p.sfi build
 	run -1 stagefencectl status -c p.sfi "$pid"
 	[[ $output == *"1 of 2 threads have no filter" ]]
 	start sleep 60
 	run -1 stagefencectl status -c p.sfi "$pid"
 	[[ $output == *"there is no filter at all" ]]
+}
+
+@test "in a container of its own numbers, with another one's /proc, no process is mistaken for another" {
+	run -1 unshare --user --map-root-user --pid --fork stagefencectl status -c p.sfi --verify 1
+	[ "$output" = "stagefencectl: /proc is not there, or another container's" ]
+	run -1 unshare --user --map-root-user --pid --fork --mount-proc stagefencectl status -c p.sfi 1
+	[[ ${lines[0]} == "process 1 (stagefencectl), 1 thread: no filter, "* ]]
 }
 
 @test "a process that calls itself what it wants is shown on one line" {

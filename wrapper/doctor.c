@@ -109,6 +109,13 @@ static bool needs_privileges(const struct image_header *h, const struct image_st
 	return needs_fence(h, s, of) && !(s->flags & STAGE_NO_NEW_PRIVS);
 }
 
+static bool needs_strict(const struct image_header *h, const struct image_stage *s, uint32_t of)
+{
+	(void)h;
+	(void)of;
+	return s->flags & STAGE_STRICT;
+}
+
 static bool needs_foreign(const struct image_header *h, const struct image_stage *s, uint32_t of)
 {
 	return needs_fence(h, s, of) && (s->flags & STAGE_FOREIGN);
@@ -387,6 +394,29 @@ static void see_privileges(struct visit *v)
 		tell(v, OK, what, "no stage wants it");
 }
 
+/* The child can do nothing more then, and is killed as it ends: it has answered by that time. */
+static long ask_strict(const void *nothing)
+{
+	(void)nothing;
+	return raw_prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0);
+}
+
+static void see_strict(struct visit *v)
+{
+	static const char what[] = "strict mode";
+	struct probe p = probe_ask(ask_strict, NULL);
+	const char *who = users(v, needs_strict, 0);
+
+	if (answered(p, 0))
+		tell(v, OK, what, "%s%s", who != NULL ? "used by " : "no stage uses it",
+		    who != NULL ? who : "");
+	else
+		tell(v, who != NULL ? LOST : NOTE, what, "%s; %s%s",
+		    answered(p, -EINVAL) ? "not to be entered where there is a filter"
+					 : unknown(v, p),
+		    who != NULL ? "used by " : "no stage uses it", who != NULL ? who : "");
+}
+
 static long ask_action(const void *action)
 {
 	return seccomp_call(SECCOMP_GET_ACTION_AVAIL, 0, action);
@@ -626,7 +656,12 @@ static void see_foreign(struct visit *v)
 #else
 static void see_foreign(struct visit *v)
 {
-	(void)v;
+	const char *who = users(v, needs_foreign, 0);
+
+	if (who != NULL)
+		tell(v, NOTE, "i386 and x32", "not on this machine, and admitted by %s", who);
+	else
+		tell(v, OK, "i386 and x32", "not on this machine");
 }
 #endif
 
@@ -737,6 +772,7 @@ static void (*const sights[])(struct visit *) = {
 	see_shim,
 	see_filters,
 	see_privileges,
+	see_strict,
 	see_actions,
 	see_flags,
 	see_listener,

@@ -617,7 +617,13 @@ static bool tell_other(struct report *r)
 {
 	const struct status *s = r->status;
 	struct thread leader;
+	char self[32] = "";
 
+	/* ptrace(2) would take its numbers for other processes than it means */
+	if (readlink("/proc/self", self, sizeof self - 1) <= 0 || atol(self) != getpid()) {
+		say("/proc is not there, or another container's");
+		return false;
+	}
 	if (!read_status(r, arena_format(r->arena, "/proc/%d/status", (int)s->pid), &leader)) {
 		say("there is no process %d", (int)s->pid);
 		return false;
