@@ -720,6 +720,15 @@ bool audit_file(struct audit *t, const char *name)
 	return good;
 }
 
+/*
+ * The kernel multicasts its records in its first network namespace, and lets a listener in any
+ * other wait for ever. Settings of the machine as a whole are seen in the first one only.
+ */
+static bool in_first_network(void)
+{
+	return access("/proc/sys/net/core/dev_weight", F_OK) == 0;
+}
+
 /* Lossless with a large buffer, unlike the kernel's log, which is limited in rate. */
 static int open_netlink(void)
 {
@@ -814,8 +823,9 @@ static bool read_kernel_log(struct audit *t, int fd, const sigset_t *open)
 bool audit_live(struct audit *t)
 {
 	sigset_t before;
-	int fd = open_netlink(), refusal = errno;
-	bool good;
+	bool first = in_first_network(), good;
+	int fd = first ? open_netlink() : -1;
+	const char *refusal = first ? strerror(errno) : "not in this network namespace";
 
 	if (fd >= 0) {
 		catch_signals(&before);
@@ -827,7 +837,7 @@ bool audit_live(struct audit *t)
 	if (fd < 0 || lseek(fd, 0, SEEK_END) < 0) {
 		say("the kernel's audit records: %s; /dev/kmsg: %s; to read a log, name its file, "
 		    "or -",
-		    strerror(refusal), strerror(errno));
+		    refusal, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return false;
@@ -836,7 +846,7 @@ bool audit_live(struct audit *t)
 	say_note(NULL, 0,
 	    "the kernel's audit records: %s; /dev/kmsg takes their place, which leaves some out "
 	    "when there are many",
-	    strerror(refusal));
+	    refusal);
 	catch_signals(&before);
 	good = read_kernel_log(t, fd, &before);
 	close(fd);
