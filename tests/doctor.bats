@@ -30,7 +30,7 @@ fenced() {
 	[ "$(row 'action log')" = "ok    action log              used by learn" ]
 	[ "$(row 'action trap')" = "ok    action trap             no stage uses it" ]
 	[ "$(row 'flag LOG')" = "ok    flag LOG                used by told" ]
-	[ "$(row 'action kill_process')" = "ok    action kill_process     used by build, learn, told" ]
+	[ "$(row 'action kill_process')" = "ok    action kill_process     used by every stage" ]
 	[ "$(row 'seccomp filters')" = "ok    seccomp filters         one was raised, and is in force" ]
 	local before=$output
 	run -0 stagefencectl doctor -c p.sfi
@@ -126,6 +126,9 @@ fenced() {
 	run -1 stagefence -c s.conf -s build stagefencectl doctor -c s.conf
 	[ "$(row 'strict mode')" = "LOST  strict mode             not to be entered where there is a filter; used by calm" ]
 	[ "${lines[-1]}" = "1 lost" ]
+	policy s '{ name = "calm"; mode = "strict"; }, { name = "still"; mode = "strict"; }'
+	run -0 stagefencectl doctor -c s.conf
+	[ "$(row 'strict mode')" = "ok    strict mode             used by calm, still" ]
 }
 
 @test "a user namespace is said" {

@@ -147,6 +147,18 @@ static bool needs_logged(const struct image_header *h, const struct image_stage 
 	    (action == SECCOMP_RET_LOG || needs_flag(h, s, FLAG_LOG));
 }
 
+/* "used by build, test", or that no stage uses it. */
+static const char *use_text(struct visit *v, const char *who)
+{
+	const char *all = users(v, needs_fence, 0);
+
+	if (who == NULL)
+		return "no stage uses it";
+	if (all != NULL && strchr(who, ',') != NULL && strcmp(who, all) == 0)
+		return "used by every stage";
+	return arena_format(v->arena, "used by %s", who);
+}
+
 /* ---- asking ---- */
 
 /* Why an answer is neither yes nor no. */
@@ -408,13 +420,12 @@ static void see_strict(struct visit *v)
 	const char *who = users(v, needs_strict, 0);
 
 	if (answered(p, 0))
-		tell(v, OK, what, "%s%s", who != NULL ? "used by " : "no stage uses it",
-		    who != NULL ? who : "");
+		tell(v, OK, what, "%s", use_text(v, who));
 	else
-		tell(v, who != NULL ? LOST : NOTE, what, "%s; %s%s",
+		tell(v, who != NULL ? LOST : NOTE, what, "%s; %s",
 		    answered(p, -EINVAL) ? "not to be entered where there is a filter"
 					 : unknown(v, p),
-		    who != NULL ? "used by " : "no stage uses it", who != NULL ? who : "");
+		    use_text(v, who));
 }
 
 static long ask_action(const void *action)
@@ -441,10 +452,8 @@ static void see_actions(struct visit *v)
 		struct probe p = probe_ask(ask_action, &rows[i].action);
 		const char *who = users(v, needs_action, rows[i].action);
 
-		if (answered(p, 0) && who != NULL)
-			tell(v, OK, rows[i].what, "used by %s", who);
-		else if (answered(p, 0))
-			tell(v, OK, rows[i].what, "no stage uses it");
+		if (answered(p, 0))
+			tell(v, OK, rows[i].what, "%s", use_text(v, who));
 		else if (who == NULL)
 			tell(v, NOTE, rows[i].what, "%s; no stage uses it",
 			    answered(p, -EOPNOTSUPP) ? "not there" : unknown(v, p));
@@ -486,10 +495,8 @@ static void see_flags(struct visit *v)
 		struct probe p = probe_ask(ask_flag, &rows[i].flags);
 		const char *who = users(v, needs_flag, rows[i].need);
 
-		if (answered(p, -EFAULT) && who != NULL)
-			tell(v, OK, rows[i].what, "used by %s", who);
-		else if (answered(p, -EFAULT))
-			tell(v, OK, rows[i].what, "no stage uses it");
+		if (answered(p, -EFAULT))
+			tell(v, OK, rows[i].what, "%s", use_text(v, who));
 		else if (who == NULL)
 			tell(v, NOTE, rows[i].what, "%s; no stage uses it",
 			    answered(p, -EINVAL) ? "not there" : unknown(v, p));
@@ -524,8 +531,7 @@ static void see_listener(struct visit *v)
 	const char *who = users(v, needs_action, SECCOMP_RET_USER_NOTIF);
 
 	if (answered(one, LISTENING) && answered(sizes, 0))
-		tell(v, OK, "listener", "one was made; %s%s",
-		    who != NULL ? "used by " : "no stage uses it", who != NULL ? who : "");
+		tell(v, OK, "listener", "one was made; %s", use_text(v, who));
 	else
 		tell(v, who != NULL ? LOST : NOTE, "listener", "%s; %s%s",
 		    answered(one, -EBUSY)
