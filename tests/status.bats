@@ -91,6 +91,12 @@ closes() {
 	export ASAN_OPTIONS=detect_leaks=0
 	run -0 stagefence -c q.sfi -s alone stagefencectl status -c q.sfi
 	closes "${lines[1]}" "in force: stage alone" "the kernel says so"
+	# or lets no child live until it has asked
+	policy q '{ name = "alone"; rules = ( { calls = "prlimit64"; action = "kill_process";
+		args = ( { arg = 2; op = "!="; value = "0"; } ); } ); }'
+	stagefencectl compile -c q.conf -o q.sfi
+	run -0 stagefence -c q.sfi -s alone stagefencectl status -c q.sfi
+	closes "${lines[1]}" "in force: stage alone" "the kernel says so"
 }
 
 @test "an answer that is forged deceives who asks, and not --verify" {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 struct answer {
-	volatile int given;
+	volatile int asked, given;
 	long result;
 };
 
@@ -29,6 +29,7 @@ struct probe probe_ask(long (*question)(const void *about), const void *about)
 		const struct rlimit none = { 0, 0 };
 
 		setrlimit(RLIMIT_CORE, &none);
+		answer->asked = 1;
 		answer->result = question(about);
 		answer->given = 1;
 		_exit(0);
@@ -39,8 +40,10 @@ struct probe probe_ask(long (*question)(const void *about), const void *about)
 		;
 	if (child > 0 && answer->given)
 		p = (struct probe){ PROBE_TOLD, answer->result };
-	else if (child > 0)
+	else if (child > 0 && answer->asked)
 		p = (struct probe){ PROBE_KILLED, WIFSIGNALED(status) ? WTERMSIG(status) : 0 };
+	else if (child > 0) /* killed for what a C library does in a child, or for setrlimit(2) */
+		p.result = EPERM;
 	munmap(answer, sizeof *answer);
 	return p;
 }
