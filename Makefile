@@ -44,7 +44,7 @@ free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,nore
 wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
 shim_cflags  = $(base) $(free) -Os $(call cc-has,-Oz) $(call cc-has,-fno-move-loop-invariants) -fPIC $(CPPFLAGS)
 
-ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
 .PHONY: all demo test test-jobs test-programs lint fuzz mutants bench install uninstall clean FORCE
@@ -111,7 +111,7 @@ test-jobs:
 
 # ---- tests' own programs ----
 
-plain_tests  := twice seen signals abi anonymous forge handover nest privileges try
+plain_tests  := twice seen signals abi anonymous forge handover nest pretend privileges try
 bare_tests   := bare golike replay
 test_names   := $(plain_tests) $(bare_tests) bare-i386 seen-local try-local try-static try-static-pie try-asan \
                 try-musl try-musl-static try-musl-local early-environ.so early-thread.so early-environ-musl.so \
@@ -133,7 +133,7 @@ $(BUILD)/tests:
 	@mkdir -p $@
 
 $(addprefix $(BUILD)/tests/,$(plain_tests)): $(BUILD)/tests/%: tests/helpers/%.c $(BUILD)/flags | $(BUILD)/tests
-	$(CC) $(test_cflags) -o $@ $< $(LDFLAGS)
+	$(CC) $(test_cflags) -o $@ $< $(LDFLAGS) -lpthread
 
 $(addprefix $(BUILD)/tests/,$(bare_tests)): $(BUILD)/tests/%: tests/helpers/%.c $(BUILD)/flags | $(BUILD)/tests
 	$(CC) $(bare_cflags) -o $@ $<
@@ -200,13 +200,14 @@ fuzz_cflags   = -std=c11 -D_GNU_SOURCE $(paths) -g -O1 -fsanitize=fuzzer,address
 quiet_parts   = $(filter-out %/say.o,$(ctl_parts))
 fuzz_sources  = $(patsubst $(BUILD)/%.o,%.c,$(if $(filter policy,$*),$(quiet_parts),$(ctl_parts)))
 
-fuzz: $(addprefix $(BUILD)/fuzz/,fuzz_image fuzz_policy fuzz_jacamar fuzz_report random)
-	@mkdir -p $(BUILD)/fuzz/image $(BUILD)/fuzz/policy $(BUILD)/fuzz/jacamar $(BUILD)/fuzz/report
+fuzz: $(addprefix $(BUILD)/fuzz/,fuzz_image fuzz_policy fuzz_jacamar fuzz_audit fuzz_report random)
+	@mkdir -p $(BUILD)/fuzz/image $(BUILD)/fuzz/policy $(BUILD)/fuzz/jacamar $(BUILD)/fuzz/audit $(BUILD)/fuzz/report
 	$(BUILD)/fuzz/fuzz_image -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/image
 	$(BUILD)/fuzz/fuzz_policy -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/policy.dict $(BUILD)/fuzz/policy \
 	    tests/policies/good
 	$(BUILD)/fuzz/fuzz_jacamar -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/jacamar
 	$(BUILD)/fuzz/fuzz_report -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/report
+	$(BUILD)/fuzz/fuzz_audit -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/audit.dict $(BUILD)/fuzz/audit
 	$(BUILD)/fuzz/random -n $(FUZZ_JUDGED)
 
 # does a test or the compiler itself notice, when a check is taken out of the compiler? takes minutes

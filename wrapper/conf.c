@@ -2033,3 +2033,9 @@ struct policy *conf_read(
 		config_destroy(&r.files[f].config);
 	return say_count() == before ? p : NULL;
 }
+
+const char *conf_library(struct arena *a)
+{
+	return arena_format(a, "%d.%d.%d", LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR,
+	    LIBCONFIG_VER_REVISION);
+}

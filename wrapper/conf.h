@@ -46,4 +46,7 @@ const char *conf_origin_text(enum source_origin origin);
 struct policy *conf_read(
     struct arena *a, const char *path, const char *vendor, struct sources *sources);
 
+/* "1.5.0": the libconfig that we were built with; it does not tell which one is running. */
+const char *conf_library(struct arena *a);
+
 #endif

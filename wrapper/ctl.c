@@ -13,11 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../preload/load.h"
 #include "../preload/paths.h"
+#include "audit.h"
 #include "calls.h"
 #include "compile.h"
 #include "conf.h"
 #include "consts.h"
+#include "doctor.h"
 #include "expect.h"
 #include "explain.h"
 #include "filter.h"
@@ -27,6 +30,7 @@
 #include "policy.h"
 #include "reach.h"
 #include "say.h"
+#include "status.h"
 #include "verify.h"
 #include "version.h"
 
@@ -94,6 +98,55 @@ static const void *make_image(
 	const struct policy *p = conf_read(a, o->conf, vendor_folder(a), sources);
 
 	return p == NULL ? NULL : compile_policy(p, sources, a, size);
+}
+
+/* A compiled image that -c names. *is_one tells whether it is any. */
+static const struct image_header *read_image(struct arena *a, const char *path, bool *is_one)
+{
+	struct image_header *data = NULL;
+	enum image_fault fault = IMAGE_NOT_ONE;
+	FILE *f = fopen(path, "re");
+	uint32_t magic = 0;
+	size_t size;
+
+	*is_one = f != NULL && fread(&magic, sizeof magic, 1, f) == 1 && magic == IMAGE_MAGIC;
+	if (*is_one) {
+		data = arena_get(a, IMAGE_SIZE_MAX + 1);
+		rewind(f);
+		size = fread(data, 1, IMAGE_SIZE_MAX + 1, f);
+		fault = image_check(data, size);
+	}
+	if (f != NULL)
+		fclose(f);
+	if (*is_one && fault != IMAGE_GOOD)
+		say_at(path, 0, "%s", image_fault_text(fault));
+	return fault == IMAGE_GOOD ? data : NULL;
+}
+
+/* The compiled policy: as -c names it, or the system's while it is fresh, or made anew. NULL: it
+ * has been said why there is none. */
+static const struct image_header *get_image(struct arena *a, const struct options *o)
+{
+	struct load_refusal no;
+	struct sources sources;
+	size_t size;
+	bool is_one = false;
+	const struct image_header *h = o->conf != NULL ? read_image(a, o->conf, &is_one)
+						       : load_system(TRUST_NAMESPACE, &no);
+
+	if (h != NULL || (o->conf != NULL && is_one))
+		return h;
+	if (o->conf == NULL && no.why == LOAD_UNTRUSTED) {
+		say_at(PATH_IMAGE, 0, "%s: %s", no.trust.name,
+		    no.trust.fault == TRUST_ERROR ? strerror((int)no.trust.error)
+						  : trust_text(no.trust.fault));
+		return NULL;
+	}
+	if (o->conf == NULL && no.why == LOAD_FAULTY) {
+		say_at(PATH_IMAGE, 0, "%s", image_fault_text(no.fault));
+		return NULL;
+	}
+	return make_image(a, o, &sources, &size);
 }
 
 static int run_check(const struct options *o, char **argv)
@@ -329,6 +382,73 @@ static int run_import(const struct options *o, char **argv)
 	return good ? GOOD : BAD;
 }
 
+/* Nobody need have a policy to read a log; what the system's is worth is check's business. */
+static int run_audit(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	struct audit t = { .out = stdout, .json = o->json, .abi = abi_native() };
+	bool good = true;
+
+	if (o->arch != NULL && !abi_named(o->arch, &t.abi)) {
+		say("--arch takes x86_64, x32, i386 or aarch64");
+		arena_free(a);
+		return USAGE;
+	}
+	if (o->conf != NULL || access(PATH_CONF, R_OK) == 0) {
+		t.policy = read_policy(a, o->conf);
+		good = t.policy != NULL || o->conf == NULL;
+	}
+	if (good) {
+		good = argv[0] != NULL ? audit_file(&t, argv[0]) : audit_live(&t);
+		audit_close(&t);
+	}
+	arena_free(a);
+	return good && t.refused == 0 && t.odd == 0 ? GOOD : BAD;
+}
+
+static int run_status(const struct options *o, char **argv)
+{
+	struct arena *a;
+	struct status s = {
+		.out = stdout, .stage = o->stage, .verify = o->verify, .json = o->json
+	};
+	bool good;
+
+	if (argv[0] != NULL) {
+		char *end;
+		long pid = strtol(argv[0], &end, 10);
+
+		if (argv[0][0] < '0' || argv[0][0] > '9' || *end != '\0' || pid <= 0 ||
+		    pid > INT_MAX) {
+			say("\"%s\" is no process: give its number", argv[0]);
+			return USAGE;
+		}
+		s.pid = (pid_t)pid;
+	}
+	a = arena_new();
+	s.image = get_image(a, o);
+	good = s.image != NULL && status_tell(&s, a);
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
+static int run_doctor(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	const char *shim = arena_format(a, "%s/" PATH_SHIM_NAME, own_folder(a));
+	struct doctor d = { .out = stdout,
+		.json = o->json,
+		.image = get_image(a, o),
+		.conf = o->conf,
+		.wrapper = wrapper_program(a),
+		.shim = access(shim, R_OK) == 0 ? shim : PATH_SHIM };
+	bool good = doctor_tell(&d, a);
+
+	(void)argv;
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
 static const struct command {
 	const char *name;
 	const char *options; /* letters, as for getopt(3) */
@@ -351,6 +471,13 @@ static const struct command {
 	    "say what is different between two policies' files, or two stages", run_diff },
 	{ "import", "F:o:", 1, 1, "--from jacamar [-o FILE] TOML",
 	    "turn Jacamar CI's [auth.seccomp] into a policy", run_import },
+	{ "audit", "c:NA:", 0, 1, "[-c FILE] [--arch ARCH] [--json] [FILE|-]",
+	    "turn the kernel's records of refused calls into sentences, from a log or live",
+	    run_audit },
+	{ "status", "c:s:YN", 0, 1, "[-c FILE] [-s STAGE] [--verify] [--json] [PID]",
+	    "say whether a fence of the policy is in force, and of which stage", run_status },
+	{ "doctor", "c:N", 0, 0, "[-c FILE] [--json]",
+	    "say what this kernel and machine lack of what the policy needs", run_doctor },
 };
 
 static void print_help(FILE *to)
@@ -365,6 +492,9 @@ static void print_help(FILE *to)
 	    "  --junit FILE  write a report for a CI service there, too\n"
 	    "  -o FILE    write the compiled policy (import: the text) there; - is standard "
 	    "output\n"
+	    "  --arch ARCH  of records that do not say: x86_64, x32, i386 or aarch64\n"
+	    "  --json     JSON instead of text\n"
+	    "  --verify   read the filters back from the kernel and compare them; for root\n"
 	    "  -v         say which files were read\n"
 	    "  -h, -V     print this, or the version\n\n"
 	    "Exit status: 0 good, 1 the answer is no, 2 wrong usage.\n");

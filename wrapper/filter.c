@@ -709,3 +709,8 @@ const char *filter_library(struct arena *a)
 
 	return v == NULL ? "?" : arena_format(a, "%u.%u.%u", v->major, v->minor, v->micro);
 }
+
+unsigned filter_level(void)
+{
+	return seccomp_api_get();
+}

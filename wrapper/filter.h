@@ -36,4 +36,7 @@ bool filter_build(const struct policy *p, const struct stage *s, bool loader, st
 /* "2.5.4": the libseccomp that is running. */
 const char *filter_library(struct arena *a);
 
+/* What it finds that the kernel can do, from 1: seccomp_api_get(3). */
+unsigned filter_level(void);
+
 #endif
