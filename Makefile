@@ -42,7 +42,10 @@ free        := -ffreestanding -fno-builtin -fno-stack-protector -fvisibility=hid
                $(call cc-has,-fcf-protection=full) $(call cc-has,-mgeneral-regs-only) -g
 free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,norelro,-z,noseparate-code,--build-id=none
 wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
-shim_cflags  = $(base) $(free) -Os $(call cc-has,-Oz) $(call cc-has,-fno-move-loop-invariants) -fPIC $(CPPFLAGS)
+# small is what counts in the shim; the tiny model is aarch64's
+small       := -Os $(foreach o,-Oz -fomit-frame-pointer -ffinite-loops -fno-move-loop-invariants -fno-shrink-wrap \
+               -fno-tree-forwprop -fno-tree-tail-merge -mcmodel=tiny,$(call cc-has,$o))
+shim_cflags  = $(base) $(free) $(small) -fPIC $(CPPFLAGS)
 
 ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)

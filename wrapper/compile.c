@@ -206,14 +206,14 @@ static void add_sources(struct compile *c, const struct sources *sources)
 		struct image_source out = { .path = image_add_text(
 						&c->image, IMAGE_STRINGS, s->path),
 			.present = s->present,
-			.dev_major = s->st.dev_major,
-			.dev_minor = s->st.dev_minor,
 			.ino = s->st.ino,
 			.size = s->st.size,
-			.mtime_sec = s->st.mtime.sec,
-			.mtime_nsec = s->st.mtime.nsec,
-			.ctime_sec = s->st.ctime.sec,
-			.ctime_nsec = s->st.ctime.nsec };
+			.ctime = s->st.ctime,
+			.mtime = s->st.mtime,
+			.rdev_major = s->st.rdev_major,
+			.rdev_minor = s->st.rdev_minor,
+			.dev_major = s->st.dev_major,
+			.dev_minor = s->st.dev_minor };
 
 		image_add(&c->image, IMAGE_SOURCES, &out);
 	}

@@ -680,7 +680,7 @@ static const char *roots_own(const struct run *run, const struct image_stage *s,
 static void check_environment(const struct run *run, const struct image_stage *s)
 {
 	for (char **e = run->env; *e != NULL; e++)
-		if (raw_same(*e, "LD_", 3) || environment_names(*e, "GLIBC_TUNABLES"))
+		if (raw_same(*e, "LD_", 3) || raw_value(*e, "GLIBC_TUNABLES") != NULL)
 			raw_die("stage ", image_string(run->image, s->name),
 			    " refuses what the dynamic loader needs, so nothing may run before its "
 			    "inner "
