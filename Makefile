@@ -276,7 +276,7 @@ uninstall:
 	    $(DESTDIR)$(mandir)/man8/stagefencectl.8 $(DESTDIR)$(mandir)/man3/stagefence-plugin.3
 	-rmdir $(DESTDIR)$(cachedir)/stagefence
 
--include $(wildcard $(BUILD)/wrapper/*.d $(BUILD)/preload/*.d)
+-include $(wildcard $(addprefix $(BUILD)/,wrapper/*.d preload/*.d tests/*.d fuzz/*.d bench/*.d))
 
 clean:
 	rm -rf $(BUILD)

@@ -85,10 +85,13 @@ struct image_pattern {
 	uint32_t text, stage;
 };
 
-/* A file or folder that the policy was made from; the image is fresh while all of this still holds.
+/*
+ * A file or folder that the policy was made from, and what made it: the compiler and its library.
+ * The image is fresh while all of them are as they were.
  */
 struct image_source {
-	uint32_t path, present;
+	uint32_t path;
+	uint32_t present; /* 0: it was not there, or need not be: none may be there now as well */
 	/* as statx(2) lays them out */
 	uint64_t ino, size;
 	struct raw_time ctime, mtime;
@@ -423,11 +426,8 @@ static inline bool image_fresh(const struct image_header *h)
 		long result = raw_statx(
 		    RAW_AT_FDCWD, image_string(h, s->path), RAW_AT_SYMLINK_NOFOLLOW, &st);
 
-		if (!s->present) {
-			if (result != -RAW_ENOENT)
-				return false;
+		if (result == -RAW_ENOENT && !s->present)
 			continue;
-		}
 		if (result != 0 || !raw_same(&st.ino, &s->ino, sizeof st.ino + sizeof st.size) ||
 		    !raw_same(
 			&st.ctime, &s->ctime, sizeof *s - offsetof(struct image_source, ctime)))

@@ -1,7 +1,9 @@
 #include "filter.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -708,4 +710,22 @@ const char *filter_library(struct arena *a)
 	const struct scmp_version *v = seccomp_version();
 
 	return v == NULL ? "?" : arena_format(a, "%u.%u.%u", v->major, v->minor, v->micro);
+}
+
+const char *filter_library_file(struct arena *a)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uintptr_t ours = (uintptr_t)seccomp_version, first, behind;
+	char line[4096 + 128];
+	const char *file = NULL;
+
+	while (maps != NULL && file == NULL && fgets(line, sizeof line, maps) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &first, &behind) == 2 && first <= ours &&
+		    ours < behind && strchr(line, '/') != NULL)
+			file = arena_format(a, "%s", strchr(line, '/'));
+	}
+	if (maps != NULL)
+		fclose(maps);
+	return file;
 }

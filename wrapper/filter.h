@@ -36,4 +36,7 @@ bool filter_build(const struct policy *p, const struct stage *s, bool loader, st
 /* "2.5.4": the libseccomp that is running. */
 const char *filter_library(struct arena *a);
 
+/* The file that it is in, or NULL if the kernel does not tell. */
+const char *filter_library_file(struct arena *a);
+
 #endif
