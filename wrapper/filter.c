@@ -171,6 +171,9 @@ static bool need_context(const struct build *b, scmp_filter_ctx *made, uint32_t 
 	if (error == 0)
 		error = seccomp_attr_set(
 		    *made, SCMP_FLTATR_CTL_OPTIMIZE, b->stage->attributes.optimize);
+	/* the kernel's own errno, where there is one, and not "canceled" */
+	if (error == 0)
+		error = seccomp_attr_set(*made, SCMP_FLTATR_API_SYSRAWRC, 1);
 	if (error != 0)
 		say_library(b, "a new filter", error);
 	return error == 0;

@@ -71,7 +71,8 @@ static const char *error_text(long error)
 	    "\007Argument list too long\0\010Exec format error\0\014Cannot allocate memory\0"
 	    "\015Permission denied\0\024Not a directory\0\025Is a directory\0\027Too many open "
 	    "files in system\0"
-	    "\030Too many open files\0\032Text file busy\0\044File name too long\0"
+	    "\030Too many open files\0\032Text file busy\0\033File too large (ulimit -f)\0"
+	    "\044File name too long\0"
 	    "\050Too many levels of symbolic links\0\120Invalid exe format\0";
 
 	for (const char *p = texts; *p != '\0'; p += raw_length(p) + 1)
@@ -201,22 +202,23 @@ struct disposition {
 	unsigned long flags, restorer, mask;
 };
 
-/* Sets what SIGCHLD does and returns what it did. */
-static uintptr_t child_signal(uintptr_t handler)
-{
-	enum { CHLD = 17 };
-	struct disposition new = { .handler = handler }, old = { .handler = 0 };
+enum { DEFAULT = 0, IGNORED = 1, SIGCHLD = 17, SIGXFSZ = 25 };
 
-	raw_call6(__NR_rt_sigaction, CHLD, (long)&new, (long)&old, sizeof new.mask, 0, 0);
+/* Sets what a signal does and returns what it did. */
+static uintptr_t set_signal(int number, uintptr_t handler)
+{
+	struct disposition new = { .handler = handler }, old = { .handler = DEFAULT };
+
+	raw_call6(__NR_rt_sigaction, number, (long)&new, (long)&old, sizeof new.mask, 0, 0);
 	return old.handler;
 }
 
-static bool child_signal_pending(void)
+static bool signal_pending(int number)
 {
 	uint64_t pending = 0;
 
 	raw_call3(__NR_rt_sigpending, (long)&pending, sizeof pending, 0);
-	return pending >> 16 & 1;
+	return pending >> (number - 1) & 1;
 }
 
 /*
@@ -241,8 +243,8 @@ static const struct image_header *compile(struct run *run, const char *conf)
 
 	/* ignored, there would be nothing to wait for; and no signal of this child may reach the
 	 * command */
-	bool pending = child_signal_pending();
-	uintptr_t before = child_signal(0);
+	bool pending = signal_pending(SIGCHLD);
+	uintptr_t before = set_signal(SIGCHLD, DEFAULT);
 	long self = raw_call3(__NR_getpid, 0, 0, 0), pid = raw_call6(__NR_clone, 0, 0, 0, 0, 0, 0);
 
 	/* a sandbox around us may answer 0 without a child */
@@ -258,8 +260,8 @@ static const struct image_header *compile(struct run *run, const char *conf)
 	while (raw_call6(__NR_wait4, pid, (long)&status, RAW_WALL, 0, 0, 0) == -RAW_EINTR)
 		;
 	if (!pending)
-		child_signal(1); /* to ignore a signal forgets one that waits */
-	child_signal(before);
+		set_signal(SIGCHLD, IGNORED); /* to ignore a signal forgets one that waits */
+	set_signal(SIGCHLD, before);
 	/* 1: a bad policy; 125: not even executed. Both have been said. */
 	if (status == 1 << 8 || status == RAW_OUR_FAILURE << 8)
 		raw_exit(RAW_OUR_FAILURE);
@@ -763,15 +765,21 @@ static void give_image(struct run *run)
 	if (run->image_fd < 0) {
 		int fd = sealable_memory();
 		size_t done = 0;
+		/* past ulimit -f the kernel would kill us before a word is said */
+		bool pending = signal_pending(SIGXFSZ);
+		uintptr_t before = pending ? DEFAULT : set_signal(SIGXFSZ, IGNORED);
 
 		while (done < run->image->size) {
 			long n = raw_call3(__NR_write, fd, (long)((const char *)run->image + done),
 			    (long)(run->image->size - done));
 
 			if (n <= 0)
-				die("no memory to hand the policy image over", NULL, NULL);
+				die("no memory to hand the policy image over: ", error_text(-n),
+				    NULL);
 			done += (size_t)n;
 		}
+		if (!pending)
+			set_signal(SIGXFSZ, before);
 		run->image = seal(run, fd, "the policy image");
 	}
 	if (raw_fcntl(run->image_fd, RAW_F_SETFD, 0) != 0)
