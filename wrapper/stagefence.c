@@ -690,6 +690,30 @@ static void check_environment(const struct run *run, const struct image_stage *s
 			    *e, NULL);
 }
 
+/* From the first byte of its memory that a program has of its own to the last. */
+static uint64_t span_of(const char *path)
+{
+	int fd = (int)raw_openat(RAW_AT_FDCWD, path, RAW_O_RDONLY | RAW_O_CLOEXEC);
+	uint64_t first = UINT64_MAX, behind = 0;
+	Elf64_Ehdr elf = { .e_phnum = 0 };
+	Elf64_Phdr ph;
+
+	raw_call6(__NR_pread64, fd, (long)&elf, sizeof elf, 0, 0, 0);
+	for (unsigned i = 0; i < elf.e_phnum; i++) {
+		if (raw_call6(__NR_pread64, fd, (long)&ph, sizeof ph,
+			(long)(elf.e_phoff + i * sizeof ph), 0, 0) != sizeof ph)
+			break;
+		if (ph.p_type != PT_LOAD)
+			continue;
+		if (ph.p_vaddr < first)
+			first = ph.p_vaddr;
+		if (ph.p_vaddr + ph.p_memsz > behind)
+			behind = ph.p_vaddr + ph.p_memsz;
+	}
+	raw_close(fd);
+	return behind > first ? behind - first : 0;
+}
+
 /* Limits under which a loader might find room for the program and not for the shim, and go on
  * without it. */
 static void check_limits(const struct run *run, const struct image_stage *s)
@@ -703,24 +727,25 @@ static void check_limits(const struct run *run, const struct image_stage *s)
 		MIB = 1 << 20
 	};
 	static const struct {
-		unsigned limit;
+		unsigned limit, beside; /* 1: beside the program's own */
 		uint64_t least;
 	} needs[] = {
-		{ LIMIT_DATA, 64 * MIB },
-		{ LIMIT_STACK, 256 * KIB },
-		{ LIMIT_FILES, 32 },
-		{ LIMIT_SPACE, 256 * MIB },
+		{ LIMIT_DATA, 1, 64 * MIB },
+		{ LIMIT_STACK, 0, 256 * KIB },
+		{ LIMIT_FILES, 0, 32 },
+		{ LIMIT_SPACE, 1, 256 * MIB },
 	};
+	uint64_t span = span_of(run->program);
 
 	for (unsigned i = 0; i < sizeof needs / sizeof needs[0]; i++) {
 		uint64_t now[2]; /* soft and hard */
 
 		if (raw_call6(__NR_prlimit64, 0, needs[i].limit, 0, (long)now, 0, 0) != 0 ||
-		    now[0] < needs[i].least)
+		    now[0] < needs[i].least || (needs[i].beside && now[0] - needs[i].least < span))
 			raw_die("stage ", image_string(run->image, s->name),
 			    " takes two fences, and that room for both: raise ulimit -d to 64 MiB, "
 			    "-s to 256 KiB, "
-			    "-n to 32, -v to 256 MiB",
+			    "-n to 32, -v to 256 MiB, -d and -v by the program's own size more",
 			    NULL, NULL);
 	}
 }
