@@ -114,7 +114,7 @@ test-jobs:
 
 # ---- tests' own programs ----
 
-plain_tests  := twice seen signals abi anonymous forge handover nest privileges try
+plain_tests  := twice seen signals abi anonymous forge fuse handover nest privileges try
 bare_tests   := bare golike replay
 test_names   := $(plain_tests) $(bare_tests) bare-i386 seen-local try-local try-static try-static-pie try-asan \
                 try-musl try-musl-static try-musl-local early-environ.so early-thread.so early-environ-musl.so \

@@ -377,6 +377,24 @@ on_machine() {
 	[ "$output" = $'NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t2' ]
 }
 
+@test "what a file system in user space says is root's own is not taken for it" {
+	needs root # for /dev/fuse
+	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }, { name = "open"; }' '
+		mkdir /usr/local/fuse
+		chmod 755 /usr/local/fuse
+		"$HELPERS/fuse" /usr/local/fuse /usr/local/bin/try sh -c "
+			stat -c %u:%A /usr/local/fuse/file
+			stagefence -s open /usr/local/fuse/file openat
+			stagefence -s noopen try openat
+			stagefence -s noopen /usr/local/fuse/file openat" || echo status $?'
+	[ "$output" != "status 77" ] || skip "this kernel has no FUSE"
+	[ "$output" = "0:-rwxr-xr-x
+openat ok
+openat EPERM
+stagefence: stage noopen refuses what a dynamic program needs to start, and that is let through for root's own programs only, or static ones: not for /usr/local/fuse/file
+status 125" ]
+}
+
 @test "a program with a loader of its own is refused: whose it is, and whether it is known to take the shim along" {
 	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
 		cd "$TMPDIR"
