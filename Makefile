@@ -118,7 +118,7 @@ plain_tests  := twice seen signals abi anonymous forge fuse handover nest privil
 bare_tests   := bare golike replay
 test_names   := $(plain_tests) $(bare_tests) bare-i386 seen-local try-local try-static try-static-pie try-asan \
                 try-musl try-musl-static try-musl-local early-environ.so early-thread.so early-environ-musl.so \
-                early-thread-musl.so flip decide live calls-check
+                early-thread-musl.so flip decide live calls-check scan-check
 test_base     = -std=c11 -D_GNU_SOURCE $(warn) -O1 -g
 test_cflags   = $(test_base) -MMD -MP $(paths) $(CPPFLAGS) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 bare_cflags   = $(test_base) -ffreestanding -fno-builtin -fno-stack-protector -fno-pie -no-pie -static -nostdlib
@@ -181,6 +181,9 @@ $(BUILD)/tests/decide $(BUILD)/tests/live: $(BUILD)/tests/%: tests/%.c $(ctl_par
 
 $(BUILD)/tests/calls-check: tests/calls-check.c $(BUILD)/wrapper/calls.o | $(BUILD)/tests
 	$(CC) $(test_cflags) $(libs_cflags) -o $@ $< $(BUILD)/wrapper/calls.o $(libs_ldlibs) $(LDFLAGS)
+
+$(BUILD)/tests/scan-check: tests/scan-check.c $(addprefix $(BUILD)/wrapper/,scan.o say.o) | $(BUILD)/tests
+	$(CC) $(test_cflags) -o $@ $< $(BUILD)/wrapper/scan.o $(BUILD)/wrapper/say.o $(LDFLAGS)
 
 # ---- fuzzing and mutation: not part of the tests' verdict ----
 
