@@ -189,6 +189,8 @@ $(BUILD)/tests/scan-check: tests/scan-check.c $(addprefix $(BUILD)/wrapper/,scan
 
 FUZZ_SECONDS ?= 60
 FUZZ_JUDGED  ?= 10000000
+# calls that are made on the running kernel as well
+FUZZ_LIVE    ?= 50000
 fuzz_cflags   = -std=c11 -D_GNU_SOURCE $(paths) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 # quiet.h takes say.c's place where mistakes are expected by the thousand
 quiet_parts   = $(filter-out %/say.o,$(ctl_parts))
@@ -200,11 +202,12 @@ fuzz: $(addprefix $(BUILD)/fuzz/,fuzz_image fuzz_policy fuzz_jacamar random)
 	$(BUILD)/fuzz/fuzz_policy -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/policy.dict $(BUILD)/fuzz/policy \
 	    tests/policies/good
 	$(BUILD)/fuzz/fuzz_jacamar -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/jacamar
-	$(BUILD)/fuzz/random -n $(FUZZ_JUDGED)
+	$(BUILD)/fuzz/random -n $(FUZZ_JUDGED) -k $(FUZZ_LIVE)
 
-# does a test or the compiler itself notice, when a check is taken out of the compiler? takes minutes
-mutants: all test-programs
-	tests/mutants/run
+# does a test or the compiler itself notice, when a check is taken out? takes most of an hour; MUTANTS: some of them, by
+# name (tests/mutants/run -l)
+mutants:
+	tests/mutants/run $(MUTANTS)
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(ctl_objects)
 	@mkdir -p $(@D)
