@@ -419,18 +419,27 @@ RAW_SHARED uint32_t image_pick(const struct image_header *h, char **env, const c
 /* Are the files that the policy was made from as they were? */
 static inline bool image_fresh(const struct image_header *h)
 {
+	enum {
+		FILE_SIZE = offsetof(struct raw_stat, blocks) - offsetof(struct raw_stat, ino),
+		TIMES_SIZE = offsetof(struct raw_stat, rest) - offsetof(struct raw_stat, ctime)
+	};
 	const struct image_source *s = image_part(h, IMAGE_SOURCES);
 
+	_Static_assert(offsetof(struct image_source, ctime) - offsetof(struct image_source, ino) ==
+		    FILE_SIZE &&
+		sizeof *s - offsetof(struct image_source, ctime) == TIMES_SIZE,
+	    "as statx(2) lays them out");
 	for (uint32_t i = 0; i < h->part[IMAGE_SOURCES].count; i++, s++) {
 		struct raw_stat st;
+		const char *now = (const char *)&st;
 		long result = raw_statx(
 		    RAW_AT_FDCWD, image_string(h, s->path), RAW_AT_SYMLINK_NOFOLLOW, &st);
 
 		if (result == -RAW_ENOENT && !s->present)
 			continue;
-		if (result != 0 || !raw_same(&st.ino, &s->ino, sizeof st.ino + sizeof st.size) ||
-		    !raw_same(
-			&st.ctime, &s->ctime, sizeof *s - offsetof(struct image_source, ctime)))
+		if (result != 0 ||
+		    !raw_same(now + offsetof(struct raw_stat, ino), &s->ino, FILE_SIZE) ||
+		    !raw_same(now + offsetof(struct raw_stat, ctime), &s->ctime, TIMES_SIZE))
 			return false;
 	}
 	return true;
