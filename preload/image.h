@@ -397,7 +397,7 @@ static inline uint32_t image_find(const struct image_header *h, const char *name
  * that variable's value, or NULL if none is. A value given twice is no name: who reads which one is
  * anybody's guess.
  */
-RAW_SHARED uint32_t image_pick(const struct image_header *h, char **env, const char **name)
+static inline uint32_t image_pick(const struct image_header *h, char **env, const char **name)
 {
 	const uint32_t *variable = image_part(h, IMAGE_VARIABLES);
 

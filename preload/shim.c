@@ -89,8 +89,8 @@ static _Noreturn void run_wrapper(char **env)
 {
 	enum { ARGUMENTS_MAX = 8 << 20, AHEAD = 2 }; /* the kernel's limit is 6 MiB */
 	char program[TRUST_PATH_MAX];
-	long n = raw_call6(__NR_readlinkat, RAW_AT_FDCWD, (long)"/proc/self/exe", (long)program,
-	    sizeof program - 1, 0, 0);
+	long n = raw_call5(__NR_readlinkat, RAW_AT_FDCWD, (long)"/proc/self/exe", (long)program,
+	    sizeof program - 1, 0);
 	int fd = (int)raw_openat(RAW_AT_FDCWD, "/proc/self/cmdline", RAW_O_RDONLY | RAW_O_CLOEXEC);
 	char *text = raw_map(
 	    ARGUMENTS_MAX, RAW_PROT_READ | RAW_PROT_WRITE, RAW_MAP_PRIVATE | RAW_MAP_ANONYMOUS, -1);
