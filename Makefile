@@ -42,7 +42,10 @@ free        := -ffreestanding -fno-builtin -fno-stack-protector -fvisibility=hid
                $(call cc-has,-fcf-protection=full) $(call cc-has,-mgeneral-regs-only) -g
 free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,norelro,-z,noseparate-code,--build-id=none
 wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
-shim_cflags  = $(base) $(free) -Os $(call cc-has,-Oz) $(call cc-has,-fno-move-loop-invariants) -fPIC $(CPPFLAGS)
+# small is what counts in the shim; the tiny model is aarch64's
+small       := -Os $(foreach o,-Oz -fomit-frame-pointer -ffinite-loops -fno-move-loop-invariants -fno-shrink-wrap \
+               -fno-tree-forwprop -fno-tree-tail-merge -mcmodel=tiny,$(call cc-has,$o))
+shim_cflags  = $(base) $(free) $(small) -fPIC $(CPPFLAGS)
 
 ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
@@ -111,11 +114,11 @@ test-jobs:
 
 # ---- tests' own programs ----
 
-plain_tests  := twice seen signals abi anonymous forge handover nest pretend privileges try
+plain_tests  := twice seen signals abi anonymous forge fuse handover nest pretend privileges try
 bare_tests   := bare golike replay
 test_names   := $(plain_tests) $(bare_tests) bare-i386 seen-local try-local try-static try-static-pie try-asan \
                 try-musl try-musl-static try-musl-local early-environ.so early-thread.so early-environ-musl.so \
-                early-thread-musl.so flip decide calls-check report-drive refuse refuse-static fake-bash
+                early-thread-musl.so flip decide live calls-check scan-check report-drive refuse refuse-static fake-bash
 test_base     = -std=c11 -D_GNU_SOURCE $(warn) -O1 -g
 test_cflags   = $(test_base) -MMD -MP $(paths) $(CPPFLAGS) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 bare_cflags   = $(test_base) -ffreestanding -fno-builtin -fno-stack-protector -fno-pie -no-pie -static -nostdlib
@@ -173,7 +176,7 @@ $(BUILD)/tests/early-%.so: tests/helpers/early-%.c | $(BUILD)/tests
 $(BUILD)/tests/flip: tests/helpers/flip.c $(BUILD)/flags | $(BUILD)/tests
 	$(CC) $(test_cflags) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $<
 
-$(BUILD)/tests/decide: tests/decide.c $(ctl_parts) | $(BUILD)/tests
+$(BUILD)/tests/decide $(BUILD)/tests/live: $(BUILD)/tests/%: tests/%.c $(ctl_parts) | $(BUILD)/tests
 	$(CC) $(test_cflags) -o $@ $< $(ctl_parts) $(libs_ldlibs) $(LDFLAGS)
 
 $(BUILD)/tests/report-drive: tests/helpers/report-drive.c $(ctl_parts) | $(BUILD)/tests
@@ -191,10 +194,15 @@ $(BUILD)/tests/refuse-static: tests/helpers/refuse.c $(BUILD)/flags | $(BUILD)/t
 $(BUILD)/tests/calls-check: tests/calls-check.c $(BUILD)/wrapper/calls.o | $(BUILD)/tests
 	$(CC) $(test_cflags) $(libs_cflags) -o $@ $< $(BUILD)/wrapper/calls.o $(libs_ldlibs) $(LDFLAGS)
 
+$(BUILD)/tests/scan-check: tests/scan-check.c $(addprefix $(BUILD)/wrapper/,scan.o say.o) | $(BUILD)/tests
+	$(CC) $(test_cflags) -o $@ $< $(BUILD)/wrapper/scan.o $(BUILD)/wrapper/say.o $(LDFLAGS)
+
 # ---- fuzzing and mutation: not part of the tests' verdict ----
 
 FUZZ_SECONDS ?= 60
 FUZZ_JUDGED  ?= 10000000
+# calls that are made on the running kernel as well
+FUZZ_LIVE    ?= 50000
 fuzz_cflags   = -std=c11 -D_GNU_SOURCE $(paths) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 # quiet.h takes say.c's place where mistakes are expected by the thousand
 quiet_parts   = $(filter-out %/say.o,$(ctl_parts))
@@ -208,11 +216,12 @@ fuzz: $(addprefix $(BUILD)/fuzz/,fuzz_image fuzz_policy fuzz_jacamar fuzz_audit 
 	$(BUILD)/fuzz/fuzz_jacamar -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/jacamar
 	$(BUILD)/fuzz/fuzz_report -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/report
 	$(BUILD)/fuzz/fuzz_audit -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/audit.dict $(BUILD)/fuzz/audit
-	$(BUILD)/fuzz/random -n $(FUZZ_JUDGED)
+	$(BUILD)/fuzz/random -n $(FUZZ_JUDGED) -k $(FUZZ_LIVE)
 
-# does a test or the compiler itself notice, when a check is taken out of the compiler? takes minutes
-mutants: all test-programs
-	tests/mutants/run
+# does a test or the compiler itself notice, when a check is taken out? takes most of an hour; MUTANTS: some of them, by
+# name (tests/mutants/run -l)
+mutants:
+	tests/mutants/run $(MUTANTS)
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(ctl_objects)
 	@mkdir -p $(@D)
@@ -287,7 +296,7 @@ uninstall:
 	    $(DESTDIR)$(mandir)/man8/stagefencectl.8 $(DESTDIR)$(mandir)/man3/stagefence-plugin.3
 	-rmdir $(DESTDIR)$(cachedir)/stagefence
 
--include $(wildcard $(BUILD)/wrapper/*.d $(BUILD)/preload/*.d)
+-include $(wildcard $(addprefix $(BUILD)/,wrapper/*.d preload/*.d tests/*.d fuzz/*.d bench/*.d))
 
 clean:
 	rm -rf $(BUILD)

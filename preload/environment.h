@@ -8,16 +8,6 @@
 #include "paths.h"
 #include "raw.h"
 
-static inline bool environment_names(const char *entry, const char *name)
-{
-	size_t n = raw_length(name);
-
-	for (size_t i = 0; i < n; i++)
-		if (entry[i] != name[i])
-			return false;
-	return entry[n] == '=';
-}
-
 /*
  * Takes our entry out of an LD_PRELOAD's value, in place; others stay in their order. ld.so(8)
  * splits at colons and spaces and knows no escape. False: it held nothing else.
@@ -25,25 +15,30 @@ static inline bool environment_names(const char *entry, const char *name)
 static inline bool environment_preloads(char *value)
 {
 	static const char ours[] = PATH_SHIM_NAME;
-	const size_t length = sizeof ours - 1;
-	char *out = value;
+	char *out = value, *entry = value, *name = value;
 	bool found = false;
 
 	for (const char *p = value;; p++) {
-		char *entry = out;
+		const char c = *p;
+		const bool ends = c == ':' || c == ' ' || c == '\0';
 
-		while (*p != ':' && *p != ' ' && *p != '\0')
-			*out++ = *p++;
-		if ((size_t)(out - entry) >= length && raw_same(out - length, ours, length) &&
-		    (out == entry + length || out[-(long)length - 1] == '/')) {
-			out = entry > value ? entry - 1 : entry;
+		*out++ = ends ? ':' : c;
+		if (c == '/')
+			name = out;
+		if (!ends)
+			continue;
+		if (out - name == sizeof ours && raw_same(name, ours, sizeof ours - 1)) {
+			out = entry;
 			found = true;
 		}
-		if (*p == '\0')
+		if (out == value + 1) /* a separator that nothing stands in front of */
+			out = value;
+		entry = name = out;
+		if (c == '\0')
 			break;
-		if (out != value)
-			*out++ = ':';
 	}
+	if (out != value)
+		out--;
 	*out = '\0';
 	return out != value || !found;
 }
@@ -54,11 +49,9 @@ static inline bool environment_preloaded(char **env)
 	static const char ours[] = PATH_SHIM_NAME;
 
 	for (; *env != NULL; env++) {
-		const char *value = *env + sizeof "LD_PRELOAD";
+		const char *value = raw_value(*env, "LD_PRELOAD");
 
-		if (!environment_names(*env, "LD_PRELOAD"))
-			continue;
-		for (const char *p = value; *p != '\0'; p++)
+		for (const char *p = value; p != NULL && *p != '\0'; p++)
 			if ((p == value || p[-1] == '/' || p[-1] == ':' || p[-1] == ' ') &&
 			    raw_same(p, ours, sizeof ours - 1) &&
 			    (p[sizeof ours - 1] == '\0' || p[sizeof ours - 1] == ':' ||
@@ -73,11 +66,13 @@ static inline void environment_leave(char **env, bool shim)
 {
 	char **to = env;
 
-	for (; *env != NULL; env++)
-		if (!environment_names(*env, PATH_HANDOVER) &&
-		    (!shim || !environment_names(*env, "LD_PRELOAD") ||
-			environment_preloads(*env + sizeof "LD_PRELOAD")))
+	for (; *env != NULL; env++) {
+		char *value = shim ? raw_value(*env, "LD_PRELOAD") : NULL;
+
+		if (raw_value(*env, PATH_HANDOVER) == NULL &&
+		    (value == NULL || environment_preloads(value)))
 			*to++ = *env;
+	}
 	*to = NULL;
 }
 

@@ -139,17 +139,18 @@ static inline bool fence_ask(const uint32_t digest[8])
 {
 	long half[4];
 
-	for (unsigned i = 0; i < 4; i++)
-		half[i] = (long)((uint64_t)digest[2 * i] | (uint64_t)digest[2 * i + 1] << 32);
+	raw_copy(half, digest, sizeof half); /* both machines are little-endian */
 	return raw_prctl(FENCE_OPTION, half[0], half[1], half[2], half[3]) == -FENCE_ANSWER;
 }
 
 /*
- * Raises the fence; NULL, or why it is not up. Compared with 0 and not with "< 0": a failed TSYNC
- * returns a thread's id. Nothing but fence_ask() and the caller's last step may follow: what else
- * the caller would want to do may be what the policy refuses.
+ * Raises the fence: 0 is up; else the kernel's result, or FENCE_PRETENDED. Compared with 0 and not
+ * with "< 0": a failed TSYNC returns a thread's id. Nothing but fence_ask() and the caller's last
+ * step may follow: what else the caller would want to do may be what the policy refuses.
  */
-static inline const char *fence_raise(
+enum { FENCE_PRETENDED = -FENCE_ANSWER };
+
+static inline long fence_load(
     const struct sock_filter *code, const struct image_program *p, uint32_t flags)
 {
 	struct {
@@ -159,6 +160,15 @@ static inline const char *fence_raise(
 	long result = raw_call3(
 	    __NR_seccomp, SECCOMP_SET_MODE_FILTER, (long)(p->flags | flags), (long)&program);
 
+	return result != 0 || fence_ask(p->digest) ? result : FENCE_PRETENDED;
+}
+
+/* The same, with words: NULL, or why it is not up. */
+static inline const char *fence_raise(
+    const struct sock_filter *code, const struct image_program *p, uint32_t flags)
+{
+	long result = fence_load(code, p, flags);
+
 	if (result == -RAW_EACCES)
 		return "needs no_new_privs, or CAP_SYS_ADMIN";
 	if (result == -RAW_EINVAL || result == -RAW_ENOSYS)
@@ -166,12 +176,11 @@ static inline const char *fence_raise(
 		       "filters with these flags";
 	if (result > 0)
 		return "cannot be raised: another thread already has a filter of its own";
-	if (result != 0)
-		return "cannot be raised: the kernel refused the filter (memory, or too many "
-		       "filters)";
-	if (!fence_ask(p->digest))
+	if (result == FENCE_PRETENDED)
 		return "was not put in force, although the kernel said so";
-	return NULL;
+	return result == 0
+	    ? NULL
+	    : "cannot be raised: the kernel refused the filter (memory, or too many filters)";
 }
 
 #endif

@@ -25,7 +25,7 @@
 
 enum {
 	IMAGE_MAGIC = 0x31694673, /* "sFi1" */
-	IMAGE_FORMAT = 1,
+	IMAGE_FORMAT = 2,
 	IMAGE_SIZE_MAX = 64 << 20,
 	IMAGE_CODE_MAX = BPF_MAXINSNS,
 	IMAGE_NAME_MAX = 255 /* bytes in a stage's name; a longer one is an unknown stage */
@@ -85,14 +85,17 @@ struct image_pattern {
 	uint32_t text, stage;
 };
 
-/* A file or folder that the policy was made from; the image is fresh while all of this still holds.
+/*
+ * A file or folder that the policy was made from, and what made it: the compiler and its library.
+ * The image is fresh while all of them are as they were.
  */
 struct image_source {
-	uint32_t path, present;
-	uint32_t dev_major, dev_minor;
+	uint32_t path;
+	uint32_t present; /* 0: it was not there, or need not be: none may be there now as well */
+	/* as statx(2) lays them out */
 	uint64_t ino, size;
-	int64_t mtime_sec, ctime_sec;
-	uint32_t mtime_nsec, ctime_nsec;
+	struct raw_time ctime, mtime;
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
 };
 
 struct image_program {
@@ -152,7 +155,7 @@ static inline const struct image_program *image_program(const struct image_heade
 
 /* Each step is a bijection of the state for a given word, so no single changed word can go unseen.
  */
-static inline uint64_t image_sum(const void *data, size_t size)
+RAW_SHARED uint64_t image_sum(const void *data, size_t size)
 {
 	const uint64_t *word = data;
 	uint64_t sum = size;
@@ -214,8 +217,8 @@ static inline bool image_parts_ok(const struct image_header *h)
 	for (unsigned p = 0; p < IMAGE_PARTS; p++) {
 		uint32_t end = p <= IMAGE_STRINGS ? h->head_size : h->size, at = h->part[p].at;
 
-		if (at < sizeof *h || at > end || at % 8 != 0 ||
-		    h->part[p].count > (end - at) / image_entry(p))
+		if (at < sizeof *h || at % 8 != 0 ||
+		    at + (uint64_t)h->part[p].count * image_entry(p) > end)
 			return false;
 	}
 
@@ -287,18 +290,18 @@ static inline enum image_fault image_check(const void *data, size_t size)
 		return IMAGE_OUT_OF_BOUNDS;
 	for (uint32_t i = 0; i < h->part[IMAGE_PROGRAMS].count; i++) {
 		const struct image_program *p = image_program(h, i);
-		uint32_t code = h->part[IMAGE_CODE].count;
 
-		if (p->count - 1 >= IMAGE_CODE_MAX || p->first > code || p->count > code - p->first)
+		if (p->count - 1 >= IMAGE_CODE_MAX ||
+		    (uint64_t)p->first + p->count > h->part[IMAGE_CODE].count)
 			return IMAGE_OUT_OF_BOUNDS;
 	}
 	/* a stage has both of exact and exec, or no program: anything between could run free */
 	for (uint32_t i = 0; i < h->part[IMAGE_STAGES].count; i++) {
 		const struct image_stage *s = image_stage(h, i);
-		bool none = s->exact == IMAGE_NONE;
 
-		if (none != (s->exec == IMAGE_NONE) || (none && s->outer != IMAGE_NONE) ||
-		    s->flags >= 2 * STAGE_STRICT || (!none && s->flags >= STAGE_STRICT))
+		if (s->exact == IMAGE_NONE
+			? (s->exec & s->outer) != IMAGE_NONE || s->flags >= 2 * STAGE_STRICT
+			: s->exec == IMAGE_NONE || s->flags >= STAGE_STRICT)
 			return IMAGE_OUT_OF_BOUNDS;
 	}
 	return IMAGE_GOOD;
@@ -321,19 +324,20 @@ static inline bool image_bracket(const char *p, unsigned char c, const char **ne
 	const char *start = p;
 	bool negated = *p == '!' || *p == '^', found = false;
 
-	for (p += negated; *p != '\0' && (*p != ']' || p == start + negated); p++) {
+	p += negated;
+	do { /* a ']' that comes first is one of the characters */
 		unsigned char low = (unsigned char)*p, high = low;
 
-		if (p[1] == '-' && p[2] != '\0' && p[2] != ']') {
-			high = (unsigned char)p[2];
+		if (*p == '\0') {
+			*next = start;
+			return c == '[';
+		}
+		if (*++p == '-' && p[1] != '\0' && p[1] != ']') {
+			high = (unsigned char)p[1];
 			p += 2;
 		}
 		found |= low <= c && c <= high;
-	}
-	if (*p == '\0') {
-		*next = start;
-		return c == '[';
-	}
+	} while (*p != ']');
 	*next = p + 1;
 	return found != negated;
 }
@@ -415,22 +419,27 @@ static inline uint32_t image_pick(const struct image_header *h, char **env, cons
 /* Are the files that the policy was made from as they were? */
 static inline bool image_fresh(const struct image_header *h)
 {
+	enum {
+		FILE_SIZE = offsetof(struct raw_stat, blocks) - offsetof(struct raw_stat, ino),
+		TIMES_SIZE = offsetof(struct raw_stat, rest) - offsetof(struct raw_stat, ctime)
+	};
 	const struct image_source *s = image_part(h, IMAGE_SOURCES);
 
+	_Static_assert(offsetof(struct image_source, ctime) - offsetof(struct image_source, ino) ==
+		    FILE_SIZE &&
+		sizeof *s - offsetof(struct image_source, ctime) == TIMES_SIZE,
+	    "as statx(2) lays them out");
 	for (uint32_t i = 0; i < h->part[IMAGE_SOURCES].count; i++, s++) {
 		struct raw_stat st;
+		const char *now = (const char *)&st;
 		long result = raw_statx(
 		    RAW_AT_FDCWD, image_string(h, s->path), RAW_AT_SYMLINK_NOFOLLOW, &st);
 
-		if (!s->present) {
-			if (result != -RAW_ENOENT)
-				return false;
+		if (result == -RAW_ENOENT && !s->present)
 			continue;
-		}
-		if (result != 0 || st.dev_major != s->dev_major || st.dev_minor != s->dev_minor ||
-		    st.ino != s->ino || st.size != s->size || st.mtime.sec != s->mtime_sec ||
-		    st.mtime.nsec != s->mtime_nsec || st.ctime.sec != s->ctime_sec ||
-		    st.ctime.nsec != s->ctime_nsec)
+		if (result != 0 ||
+		    !raw_same(now + offsetof(struct raw_stat, ino), &s->ino, FILE_SIZE) ||
+		    !raw_same(now + offsetof(struct raw_stat, ctime), &s->ctime, TIMES_SIZE))
 			return false;
 	}
 	return true;

@@ -15,6 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* One copy an object, however many call it: the shim has 4 KiB, and arguments of a system call are
+ * most of it. */
+#define RAW_SHARED static __attribute__((noinline, unused))
+
 #if defined(__x86_64__)
 static inline long raw_call6(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -26,6 +30,20 @@ static inline long raw_call6(long nr, long a, long b, long c, long d, long e, lo
 	__asm__ volatile("syscall"
 			 : "=a"(result)
 			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+/* Nobody looks at a sixth argument of these, and each costs the shim bytes. */
+static inline long raw_call5(long nr, long a, long b, long c, long d, long e)
+{
+	long result;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
 			 : "rcx", "r11", "memory");
 	return result;
 }
@@ -58,9 +76,31 @@ static inline long raw_call6(long nr, long a, long b, long c, long d, long e, lo
 	return x0;
 }
 
+static inline long raw_call5(long nr, long a, long b, long c, long d, long e)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4)
+			 : "memory");
+	return x0;
+}
+
 static inline long raw_call3(long nr, long a, long b, long c)
 {
-	return raw_call6(nr, a, b, c, 0, 0, 0);
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+
+	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+	return x0;
 }
 #else
 #error "stagefence knows the system call conventions of x86_64 and aarch64 only"
@@ -138,19 +178,19 @@ struct raw_stat {
 };
 _Static_assert(sizeof(struct raw_stat) == 256, "the kernel fills 256 bytes");
 
-static inline long raw_statx(int dir, const char *path, int flags, struct raw_stat *st)
+RAW_SHARED long raw_statx(int dir, const char *path, int flags, struct raw_stat *st)
 {
 	enum { BASIC_STATS = 0x7ff };
 
-	return raw_call6(__NR_statx, dir, (long)path, flags, BASIC_STATS, (long)st, 0);
+	return raw_call5(__NR_statx, dir, (long)path, flags, BASIC_STATS, (long)st);
 }
 
-static inline long raw_openat(int dir, const char *path, int flags)
+RAW_SHARED long raw_openat(int dir, const char *path, int flags)
 {
-	return raw_call6(__NR_openat, dir, (long)path, flags, 0, 0, 0);
+	return raw_call5(__NR_openat, dir, (long)path, flags, 0, 0);
 }
 
-static inline long raw_close(int fd)
+RAW_SHARED long raw_close(int fd)
 {
 	return raw_call3(__NR_close, fd, 0, 0);
 }
@@ -172,7 +212,7 @@ static inline long raw_fcntl(int fd, int command, long value)
 
 /* Returns the address, or NULL; the reason a mapping failed is never worth a sentence of its own.
  */
-static inline void *raw_map(size_t size, int protection, int flags, int fd)
+RAW_SHARED void *raw_map(size_t size, int protection, int flags, int fd)
 {
 	long at = raw_call6(__NR_mmap, 0, (long)size, protection, flags, fd, 0);
 
@@ -181,7 +221,7 @@ static inline void *raw_map(size_t size, int protection, int flags, int fd)
 
 static inline long raw_prctl(long option, long a, long b, long c, long d)
 {
-	return raw_call6(__NR_prctl, option, a, b, c, d, 0);
+	return raw_call5(__NR_prctl, option, a, b, c, d);
 }
 
 static inline _Noreturn void raw_exit(int status)
@@ -237,27 +277,30 @@ static inline char *raw_decimal(unsigned long n, char *end)
 	return end;
 }
 
+/* The value in "NAME=VALUE", or NULL if the entry is of another name. */
+static inline char *raw_value(char *entry, const char *name)
+{
+	for (; *name != '\0' && *entry == *name; name++) /* stops at the end of either */
+		entry++;
+	return *name == '\0' && *entry == '=' ? entry + 1 : NULL;
+}
+
 /*
  * The value of an environment variable, or NULL. *count is how often it occurs: getenv(3) takes the
  * first of two, a shell exports the last, so whoever asks for a stage must know.
  */
 static inline char *raw_env(char **env, const char *name, unsigned *count)
 {
-	char *value = NULL;
-	size_t n = raw_length(name);
+	char *first = NULL;
 
 	*count = 0;
 	for (; *env != NULL; env++) {
-		size_t i = 0;
+		char *value = raw_value(*env, name);
 
-		while (i < n && (*env)[i] == name[i]) /* stops at the end of either */
-			i++;
-		if (i < n || (*env)[n] != '=')
-			continue;
-		if ((*count)++ == 0)
-			value = *env + n + 1;
+		if (value != NULL && (*count)++ == 0)
+			first = value;
 	}
-	return value;
+	return first;
 }
 
 /* What wrapper and shim say when they refuse: one line, one write(2), nothing that could steer a

@@ -28,12 +28,17 @@ __attribute__((used)) static const char mark[] = PATH_SHIM_MARK;
 /* Whole lines, so that saying them is one call and no code. */
 #define DIE(why) die("stagefence: " why "\n", sizeof "stagefence: " why)
 
-#define NOT_HANDED_OVER PATH_HANDOVER " was not set by the wrapper: unset it"
-
 static _Noreturn void die(const char *line, size_t size)
 {
 	raw_call3(__NR_write, 2, (long)line, (long)size);
 	raw_exit(RAW_OUR_FAILURE);
+}
+
+/* Gives back what only we know of. fd may be -1. */
+RAW_SHARED void leave(const struct image_header *h, int fd)
+{
+	raw_call3(__NR_munmap, (long)h, h->size, 0);
+	raw_close(fd);
 }
 
 /*
@@ -57,14 +62,13 @@ static bool raise(const struct image_header *h, const struct image_stage *s, int
 		raw_copy(code, sound, program.count * sizeof *code);
 		fence_fill(code, program.count);
 	}
-	raw_call3(__NR_munmap, (long)h, h->size, 0);
-	raw_close(fd);
+	leave(h, fd);
 	/* in strict mode the question whether it is in force would be the last: prctl(2) is not
 	 * allowed */
 	if (strict)
-		return raw_prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0) == 0;
+		return raw_call3(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0) == 0;
 	/* a library before us may have started threads: they are fenced with us, or nothing runs */
-	return fence_raise(code, &program, flags) == NULL;
+	return fence_load(code, &program, flags) == 0;
 }
 
 static uint32_t number(const char **text)
@@ -77,48 +81,6 @@ static uint32_t number(const char **text)
 }
 
 /*
- * Behind the wrapper. "FD,STAGE": the stage's outer fence must be in force, as the kernel says, and
- * the inner one follows. "FD": no fence is asked for, and the image says so. Nobody who can only
- * write variables has a sealed image open at that number.
- */
-static void take_over(const char *handover, char **env)
-{
-	struct raw_stat st;
-	enum image_fault fault;
-	int fd = (int)number(&handover);
-	const struct image_header *h = NULL;
-
-	if (load_sealed(fd) && raw_statx(fd, "", RAW_AT_EMPTY_PATH, &st) == 0)
-		h = load_map(fd, st.size, &fault);
-	if (h == NULL)
-		DIE(NOT_HANDED_OVER);
-	if (*handover == '\0') {
-		const char *name;
-		uint32_t picked = image_pick(h, env, &name);
-
-		if (picked != IMAGE_PASS &&
-		    (picked == IMAGE_NONE || image_fenced(image_stage(h, picked))))
-			DIE(NOT_HANDED_OVER);
-		raw_call3(__NR_munmap, (long)h, h->size, 0);
-		raw_close(fd);
-		environment_leave(env, false);
-		return;
-	}
-	handover++;
-
-	uint32_t i = number(&handover);
-	const struct image_stage *s = image_stage(h, i);
-
-	if (i >= h->part[IMAGE_STAGES].count ||
-	    (!(s->flags & STAGE_STRICT) &&
-		(s->outer == IMAGE_NONE || !fence_ask(image_program(h, s->outer)->digest))))
-		DIE(NOT_HANDED_OVER);
-	if (!raise(h, s, fd))
-		DIE("the inner fence cannot be raised");
-	environment_leave(env, true);
-}
-
-/*
  * Executes this program again under the wrapper, as "(stagefence) PROGRAM ARGV...". argv comes from
  * the kernel: musl gives a constructor none, and a loader that was named on the command line has
  * shifted its own.
@@ -127,8 +89,8 @@ static _Noreturn void run_wrapper(char **env)
 {
 	enum { ARGUMENTS_MAX = 8 << 20, AHEAD = 2 }; /* the kernel's limit is 6 MiB */
 	char program[TRUST_PATH_MAX];
-	long n = raw_call6(__NR_readlinkat, RAW_AT_FDCWD, (long)"/proc/self/exe", (long)program,
-	    sizeof program - 1, 0, 0);
+	long n = raw_call5(__NR_readlinkat, RAW_AT_FDCWD, (long)"/proc/self/exe", (long)program,
+	    sizeof program - 1, 0);
 	int fd = (int)raw_openat(RAW_AT_FDCWD, "/proc/self/cmdline", RAW_O_RDONLY | RAW_O_CLOEXEC);
 	char *text = raw_map(
 	    ARGUMENTS_MAX, RAW_PROT_READ | RAW_PROT_WRITE, RAW_MAP_PRIVATE | RAW_MAP_ANONYMOUS, -1);
@@ -155,35 +117,80 @@ static _Noreturn void run_wrapper(char **env)
 	DIE("cannot run " PATH_WRAPPER " (is it installed, and /proc mounted?)");
 }
 
-/* Preload mode. */
-static void raise_stage(char **env)
+/* What the wrapper is said to have done is not so; or without it, this is its business. */
+static _Noreturn void not_so(bool wrapped, char **env)
+{
+	if (wrapped)
+		DIE(PATH_HANDOVER " was not set by the wrapper: unset it");
+	run_wrapper(env);
+}
+
+/* The image that the wrapper hands over. Nobody who can only write variables has a sealed one open
+ * at that number. */
+static const struct image_header *handed_over(int fd)
+{
+	struct raw_stat st;
+	enum image_fault fault;
+
+	return load_sealed(fd) && raw_statx(fd, "", RAW_AT_EMPTY_PATH, &st) == 0
+	    ? load_map(fd, st.size, &fault)
+	    : NULL;
+}
+
+/* Is there such a program, and in force? A strict stage has none. */
+static bool stands(const struct image_header *h, uint32_t program)
+{
+	return program != IMAGE_NONE && fence_ask(image_program(h, program)->digest);
+}
+
+/* With a fresh image, in a stage that has no need of the wrapper. */
+static bool raise_first(const struct image_header *h, const struct image_stage *s)
+{
+	if (stands(h, s->exact)) {
+		leave(h, -1);
+		return true;
+	}
+	return (!(s->flags & STAGE_NO_NEW_PRIVS) ||
+		   raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) &&
+	    raise(h, s, -1);
+}
+
+/*
+ * Behind the wrapper, handover is "FD,STAGE": the stage's outer fence must be in force, as the
+ * kernel says, and the inner one follows; or "FD": no fence is asked for, and the image says so.
+ * Without it, preload mode.
+ */
+static void fence(char **env, const char *handover)
 {
 	struct load_refusal no;
 	const char *name;
-	const struct image_header *h = load_system(0, &no);
-	uint32_t i = h == NULL ? IMAGE_NONE : image_pick(h, env, &name);
+	bool wrapped = handover != NULL, told;
+	int fd = wrapped ? (int)number(&handover) : -1;
+	const struct image_header *h = wrapped ? handed_over(fd) : load_system(0, &no);
 
-	if (i == IMAGE_NONE)
-		run_wrapper(env);
-	if (i == IMAGE_PASS)
-		goto pass;
+	if (h == NULL)
+		not_so(wrapped, env);
+	told = wrapped && *handover++ != '\0';
 
+	uint32_t i = told ? number(&handover) : image_pick(h, env, &name);
 	const struct image_stage *s = image_stage(h, i);
+	bool stage = i < h->part[IMAGE_STAGES].count, fenced = stage && image_fenced(s), good;
 
-	if (!image_fenced(s))
-		goto pass;
-	if (!(s->flags & STAGE_STRICT) && fence_ask(image_program(h, s->exact)->digest))
-		raw_call3(__NR_munmap, (long)h, h->size, 0);
-	else if (((s->flags & STAGE_NO_NEW_PRIVS) &&
-		     raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ||
-	    !raise(h, s, -1))
+	if (told)
+		good = stage && ((s->flags & STAGE_STRICT) || stands(h, s->outer));
+	else
+		good = stage ? !wrapped || !fenced : i == IMAGE_PASS;
+	if (!good)
+		not_so(wrapped, env);
+	if (!fenced)
+		leave(h, fd);
+	else if (told && !raise(h, s, fd))
+		DIE("the inner fence cannot be raised");
+	else if (!told && !raise_first(h, s))
 		run_wrapper(env);
-	environment_leave(env, true);
-	return;
-pass:
-	/* no fence for this program; the shim stays in LD_PRELOAD, for a later one may be of a
+	/* where this program has no fence the shim stays in LD_PRELOAD: a later one may be of a
 	 * stage */
-	raw_call3(__NR_munmap, (long)h, h->size, 0);
+	environment_leave(env, fenced);
 }
 
 /* In DT_INIT_ARRAY: musl has no DT_INIT on aarch64 (NO_LEGACY_INITFINI), and would go on without
@@ -196,10 +203,6 @@ __attribute__((constructor)) static void shim_init(int argc, char **argv, char *
 	    : envp == argv + argc + 1                    ? envp
 							 : nothing;
 	unsigned count;
-	const char *handover = raw_env(env, PATH_HANDOVER, &count);
 
-	if (handover != NULL)
-		take_over(handover, env);
-	else
-		raise_stage(env);
+	fence(env, raw_env(env, PATH_HANDOVER, &count));
 }

@@ -36,7 +36,7 @@ refused_here() {
 on_machine() {
 	policy system "$1"
 	# in a process group of its own, so that nothing outlives the limit
-	HELPERS=$helpers timeout --kill-after=5 50 "$tests/helpers/machine" "$PWD/system.conf" bash -euc '
+	HELPERS=$helpers SOURCE=$source_folder timeout --kill-after=5 50 "$tests/helpers/machine" "$PWD/system.conf" bash -euc '
 		PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin
 		cp "$HELPERS/try-local" /usr/local/bin/try
 		cp "$HELPERS/seen-local" /usr/local/bin/seen
@@ -377,6 +377,24 @@ on_machine() {
 	[ "$output" = $'NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t2' ]
 }
 
+@test "what a file system in user space says is root's own is not taken for it" {
+	needs root # for /dev/fuse
+	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }, { name = "open"; }' '
+		mkdir /usr/local/fuse
+		chmod 755 /usr/local/fuse
+		"$HELPERS/fuse" /usr/local/fuse /usr/local/bin/try sh -c "
+			stat -c %u:%A /usr/local/fuse/file
+			stagefence -s open /usr/local/fuse/file openat
+			stagefence -s noopen try openat
+			stagefence -s noopen /usr/local/fuse/file openat" || echo status $?'
+	[ "$output" != "status 77" ] || skip "this kernel has no FUSE"
+	[ "$output" = "0:-rwxr-xr-x
+openat ok
+openat EPERM
+stagefence: stage noopen refuses what a dynamic program needs to start, and that is let through for root's own programs only, or static ones: not for /usr/local/fuse/file
+status 125" ]
+}
+
 @test "a program with a loader of its own is refused: whose it is, and whether it is known to take the shim along" {
 	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
 		cd "$TMPDIR"
@@ -555,6 +573,27 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 	[[ "${lines[0]}" =~ ^\ *[1-9][0-9]+\ openat\ EPERM$ ]] # 10 at least
 	[[ "${lines[1]}" =~ ^\ *1\ openat\ ok$ ]]
 	[ "${#lines[@]}" = 2 ]
+}
+
+@test "a program that nearly fills a limit by itself leaves room for the shim, or does not run" {
+	# musl would go on without the shim, and say nothing
+	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
+		cd "$TMPDIR"
+		limited() { (ulimit "$1" "$2"; "${@:3}" openat) 2>/dev/null || :; }
+		printf "char big[300 << 20];\n#include \"$SOURCE/tests/helpers/try.c\"\n" >big.c
+		${MUSL_CC:-musl-gcc} -D_GNU_SOURCE -w -Wl,--dynamic-linker=/usr/local/lib/ld-musl-test.so.1 -o /usr/local/bin/big big.c
+		least=307200
+		while [ -z "$(limited -v $least big)" ]; do least=$((least + 4)); done
+		for option in -v -d; do
+			for size in $(seq $((least - 8)) 4 $((least + 80))) $((least + 60000)); do
+				limited $option $size stagefence -s noopen big
+			done
+		done >out
+		cat out
+		stagefence -s noopen big openat
+		limited -v $((least + 300000)) stagefence -s noopen big'
+	echo "$output"
+	[ "$output" = $'openat EPERM\nopenat EPERM' ]
 }
 
 @test "a path to the shim that a dynamic loader cannot be told is refused" {

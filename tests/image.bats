@@ -87,7 +87,7 @@ fenced_or_refused() {
 }
 
 @test "another version, another architecture" {
-	for version in 0 2 0xffffffff; do
+	for version in 0 1 0xffffffff; do
 		"$forge" p.sfi t.sfi format=$version
 		refused t.sfi "t.sfi: is a policy image of another version: compile it again"
 	done
@@ -156,7 +156,7 @@ part.PATTERNS.count=0xffffffff
 part.PATTERNS.at+=1
 part.VARIABLES.count=0x40000001
 part.VARIABLES.count+=1000
-part.SOURCES.count=0x04924925
+part.SOURCES.count=0x038e38e4
 part.SOURCES.count+=1000
 part.PROGRAMS.count=0x04924925
 part.PROGRAMS.count=0x10000000
@@ -238,7 +238,7 @@ END
 		code=6,0x00030000 code=6,0 code=6,0x80000000 code=0x15,0 code=0,0; do
 		"$forge" p.sfi t.sfi code."$code.${edits%,*}" code."$code".k="${edits#*,}"
 		run within 10 stagefence -c t.sfi -s build touch ran
-		[ "$status" -gt 124 ] && [ -z "$output" ] && [ ! -e ran ] || wrong+=" ($edits: $status)"
+		[ "$status" -gt 124 ] && [ "$status" != 137 ] && [ -z "$output" ] && [ ! -e ran ] || wrong+=" ($edits: $status)"
 	done
 	# flags and fields that leave the fence what it is, or spoil it
 	for edits in program.1.flags=1 program.1.flags=2 program.1.flags=4 program.1.cookie=1 program.1.cookie=0xffffffff \
@@ -288,7 +288,7 @@ try nosum size+=8
 head -c 100 good >$image; stagefence -s build touch ran; echo "short: $?"
 ls ran
 # compiled anew from the policy
-"$FORGE" good bad format=2
+"$FORGE" good bad format+=1
 cat bad >$image
 stagefence -s build touch ran; echo "format: $?"
 cat good >$image

@@ -63,3 +63,11 @@ includes() {
 @test "nothing is left to do in silence: no TODO, FIXME or XXX" {
 	run -1 grep -rnE 'TODO|FIXME|\bXXX\b' preload wrapper conf Makefile README.md
 }
+
+@test "the tests' own time limit ends what a program started as well, whatever that ignores" {
+	cd "$BATS_TEST_TMPDIR" || exit 1
+	run -137 within 1 bash -c '(trap "" TERM INT HUP; echo $BASHPID >child; for i in {1..300}; do sleep 1; done) & wait'
+	# gone, or a zombie of an init that does not care
+	run grep -E '^State:[[:space:]]+[^ZX]' "/proc/$(cat child)/status"
+	[ "$status" != 0 ]
+}

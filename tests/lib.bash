@@ -38,9 +38,10 @@ policy() {
 	printf 'version = 1;\nstages = (\n%s\n);\n' "$2" >"$1.conf"
 }
 
-# Runs under a time limit, and without bats' descriptor, which a background process would keep open.
+# Runs under a time limit, and without bats' descriptor, which a background process would keep open. In a process group of
+# its own, all of which is killed: what the program started would outlive a --foreground, and a TERM.
 within() {
-	timeout --foreground --kill-after=5 "$1" "${@:2}" 3>&-
+	timeout --signal=KILL "$1" "${@:2}" 3>&-
 }
 
 # One line on stderr and nothing else: what every refusal must be.

@@ -256,6 +256,50 @@ status 1
 	[ "${lines[-1]}" = "status 125" ]
 }
 
+stale="stagefence: cannot run /usr/local/bin/stagefence (is it installed, and /proc mounted?)"
+refused="mkdir: cannot create directory 'made': Operation not permitted"
+
+@test "an image that another compiler made is not fresh; without any compiler it is" {
+	run -0 on_machine "stages = ( $refusing );" '
+		export STAGEFENCE_STAGE=nomkdir
+		compiler=/usr/local/sbin/stagefencectl
+		rm /usr/local/bin/stagefence
+		try() { shimmed mkdir made || echo "$1: $?"; }
+		try fresh
+		mv $compiler away; try "no compiler"
+		cp -p away $compiler; try "another compiler"
+		rm $compiler; mv away $compiler; try "the same, but moved"
+		$compiler compile; try "compiled again"'
+	[ "$output" = "$refused
+fresh: 1
+$refused
+no compiler: 1
+$stale
+another compiler: 125
+$stale
+the same, but moved: 125
+$refused
+compiled again: 1" ]
+}
+
+@test "an image that another libseccomp made is not fresh" {
+	needs root # to cover a file of the system's
+	run -0 on_machine "stages = ( $refusing );" '
+		export STAGEFENCE_STAGE=nomkdir
+		library=$(realpath "$(ldd /usr/local/sbin/stagefencectl | sed -n "s/.*libseccomp[^ ]* => \\([^ ]*\\).*/\\1/p")")
+		rm /usr/local/bin/stagefence
+		try() { shimmed mkdir made || echo "$1: $?"; }
+		try fresh
+		cp -p "$library" copy; mount --bind copy "$library"; try "another library"
+		umount "$library"; try "the same"'
+	[ "$output" = "$refused
+fresh: 1
+$stale
+another library: 125
+$refused
+the same: 1" ]
+}
+
 @test "a policy that became wrong is said, and nothing runs" {
 	run -0 on_machine "stages = ( { name = \"build\"; } );" '
 		STAGEFENCE_STAGE=build shimmed mkdir made && rmdir made

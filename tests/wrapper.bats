@@ -206,6 +206,30 @@ stages = ( { name = "x"; block_calls = [ "mkdir" ]; block_action = "errno"; } );
 	[ ! -e no ]
 }
 
+@test "under ulimit -f that is too small for an image: one line, nothing runs; a stage that needs none of ours runs" {
+	policy two '{ name = "two"; block_calls = "openat"; block_action = "errno"; }, { name = "one"; }'
+	policy one '{ name = "one"; }'
+	stagefencectl compile -c two.conf -o two.sfi 2>&1
+	limited() { run -0 bash -c 'ulimit -f 0; "$@" 2>&1 >ran | cat; echo "status ${PIPESTATUS[0]}"' - "$@"; }
+	limited stagefence -c one.conf -s one true
+	[ "$output" = "stagefencectl: standard output: File too large
+status 125" ]
+	limited stagefence -c two.sfi -s two /bin/true
+	[ "$output" = "stagefence: no memory to hand the policy image over: File too large (ulimit -f)
+status 125" ]
+	limited stagefencectl compile -c one.conf -o one.sfi
+	[ "$output" = "stagefencectl: one.sfi: File too large
+status 1" ]
+	limited stagefence -c two.conf -s one true
+	[ "$output" = "stagefencectl: two.conf:3: stage two: libseccomp: export: File too large
+status 125" ]
+	limited stagefence -c two.sfi -s one true
+	[ "$output" = "status 0" ]
+	# and the command gets the signal as it was
+	limited stagefence -c two.sfi -s one bash -c 'echo x >file'
+	[ "$output" = "status 153" ]
+}
+
 @test "the wrapper links nothing, has no interpreter and no relocations" {
 	[ -z "${STAGEFENCE_INSTALLED-}" ] || skip "the build tree's"
 	run -0 readelf -lrW "$build/stagefence"

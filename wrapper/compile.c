@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../preload/fence.h"
+#include "../preload/trust.h"
 #include "calls.h"
 #include "conf.h"
 #include "filter.h"
@@ -199,24 +200,54 @@ static void add_stage(struct compile *c, const struct stage *s)
 	add_rules(c, s, stage);
 }
 
+static void add_source(struct compile *c, const char *path, bool present, const struct raw_stat *st)
+{
+	struct image_source out = { .path = image_add_text(&c->image, IMAGE_STRINGS, path),
+		.present = present,
+		.ino = st->ino,
+		.size = st->size,
+		.ctime = st->ctime,
+		.mtime = st->mtime,
+		.rdev_major = st->rdev_major,
+		.rdev_minor = st->rdev_minor,
+		.dev_major = st->dev_major,
+		.dev_minor = st->dev_minor };
+
+	image_add(&c->image, IMAGE_SOURCES, &out);
+}
+
+/*
+ * What makes the programs. Another version of it may know better, so its image is not as fresh; but
+ * where it has been taken away nobody does. path is the kernel's name of the file that runs as
+ * file, which may have gone since.
+ */
+static void add_maker(struct compile *c, const char *path, const char *file)
+{
+	static const char gone[] = " (deleted)";
+	struct raw_stat st = { 0 };
+	size_t n = strlen(path);
+
+	if (n > sizeof gone - 1 && strcmp(path + n - (sizeof gone - 1), gone) == 0)
+		n -= sizeof gone - 1;
+	raw_statx(RAW_AT_FDCWD, file, 0, &st);
+	add_source(c, arena_format(c->arena, "%.*s", (int)n, path), false, &st);
+}
+
 static void add_sources(struct compile *c, const struct sources *sources)
 {
-	for (size_t i = 0; i < sources->count; i++) {
-		const struct source *s = &sources->items[i];
-		struct image_source out = { .path = image_add_text(
-						&c->image, IMAGE_STRINGS, s->path),
-			.present = s->present,
-			.dev_major = s->st.dev_major,
-			.dev_minor = s->st.dev_minor,
-			.ino = s->st.ino,
-			.size = s->st.size,
-			.mtime_sec = s->st.mtime.sec,
-			.mtime_nsec = s->st.mtime.nsec,
-			.ctime_sec = s->st.ctime.sec,
-			.ctime_nsec = s->st.ctime.nsec };
+	char self[TRUST_PATH_MAX];
+	long n = raw_call6(__NR_readlinkat, RAW_AT_FDCWD, (long)"/proc/self/exe", (long)self,
+	    sizeof self - 1, 0, 0);
+	const char *library = filter_library_file(c->arena);
 
-		image_add(&c->image, IMAGE_SOURCES, &out);
-	}
+	for (size_t i = 0; i < sources->count; i++)
+		add_source(
+		    c, sources->items[i].path, sources->items[i].present, &sources->items[i].st);
+	self[n > 0 ? n : 0] = '\0';
+	/* without /proc there is no telling, here or later */
+	add_maker(c, n > 0 ? self : "/proc/self/exe", "/proc/self/exe");
+	if (library != NULL)
+		add_maker(c, library, library);
 }
 
 /* What a site pins: what the policy means, not which files it came from or when. */

@@ -1,7 +1,9 @@
 #include "filter.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -169,6 +171,9 @@ static bool need_context(const struct build *b, scmp_filter_ctx *made, uint32_t 
 	if (error == 0)
 		error = seccomp_attr_set(
 		    *made, SCMP_FLTATR_CTL_OPTIMIZE, b->stage->attributes.optimize);
+	/* the kernel's own errno, where there is one, and not "canceled" */
+	if (error == 0)
+		error = seccomp_attr_set(*made, SCMP_FLTATR_API_SYSRAWRC, 1);
 	if (error != 0)
 		say_library(b, "a new filter", error);
 	return error == 0;
@@ -713,4 +718,22 @@ const char *filter_library(struct arena *a)
 unsigned filter_level(void)
 {
 	return seccomp_api_get();
+}
+
+const char *filter_library_file(struct arena *a)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uintptr_t ours = (uintptr_t)seccomp_version, first, behind;
+	char line[4096 + 128];
+	const char *file = NULL;
+
+	while (maps != NULL && file == NULL && fgets(line, sizeof line, maps) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &first, &behind) == 2 && first <= ours &&
+		    ours < behind && strchr(line, '/') != NULL)
+			file = arena_format(a, "%s", strchr(line, '/'));
+	}
+	if (maps != NULL)
+		fclose(maps);
+	return file;
 }

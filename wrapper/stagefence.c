@@ -71,7 +71,8 @@ static const char *error_text(long error)
 	    "\007Argument list too long\0\010Exec format error\0\014Cannot allocate memory\0"
 	    "\015Permission denied\0\024Not a directory\0\025Is a directory\0\027Too many open "
 	    "files in system\0"
-	    "\030Too many open files\0\032Text file busy\0\044File name too long\0"
+	    "\030Too many open files\0\032Text file busy\0\033File too large (ulimit -f)\0"
+	    "\044File name too long\0"
 	    "\050Too many levels of symbolic links\0\120Invalid exe format\0";
 
 	for (const char *p = texts; *p != '\0'; p += raw_length(p) + 1)
@@ -201,22 +202,23 @@ struct disposition {
 	unsigned long flags, restorer, mask;
 };
 
-/* Sets what SIGCHLD does and returns what it did. */
-static uintptr_t child_signal(uintptr_t handler)
-{
-	enum { CHLD = 17 };
-	struct disposition new = { .handler = handler }, old = { .handler = 0 };
+enum { DEFAULT = 0, IGNORED = 1, SIGCHLD = 17, SIGXFSZ = 25 };
 
-	raw_call6(__NR_rt_sigaction, CHLD, (long)&new, (long)&old, sizeof new.mask, 0, 0);
+/* Sets what a signal does and returns what it did. */
+static uintptr_t set_signal(int number, uintptr_t handler)
+{
+	struct disposition new = { .handler = handler }, old = { .handler = DEFAULT };
+
+	raw_call6(__NR_rt_sigaction, number, (long)&new, (long)&old, sizeof new.mask, 0, 0);
 	return old.handler;
 }
 
-static bool child_signal_pending(void)
+static bool signal_pending(int number)
 {
 	uint64_t pending = 0;
 
 	raw_call3(__NR_rt_sigpending, (long)&pending, sizeof pending, 0);
-	return pending >> 16 & 1;
+	return pending >> (number - 1) & 1;
 }
 
 /*
@@ -241,8 +243,8 @@ static const struct image_header *compile(struct run *run, const char *conf)
 
 	/* ignored, there would be nothing to wait for; and no signal of this child may reach the
 	 * command */
-	bool pending = child_signal_pending();
-	uintptr_t before = child_signal(0);
+	bool pending = signal_pending(SIGCHLD);
+	uintptr_t before = set_signal(SIGCHLD, DEFAULT);
 	long self = raw_call3(__NR_getpid, 0, 0, 0), pid = raw_call6(__NR_clone, 0, 0, 0, 0, 0, 0);
 
 	/* a sandbox around us may answer 0 without a child */
@@ -258,8 +260,8 @@ static const struct image_header *compile(struct run *run, const char *conf)
 	while (raw_call6(__NR_wait4, pid, (long)&status, RAW_WALL, 0, 0, 0) == -RAW_EINTR)
 		;
 	if (!pending)
-		child_signal(1); /* to ignore a signal forgets one that waits */
-	child_signal(before);
+		set_signal(SIGCHLD, IGNORED); /* to ignore a signal forgets one that waits */
+	set_signal(SIGCHLD, before);
 	/* 1: a bad policy; 125: not even executed. Both have been said. */
 	if (status == 1 << 8 || status == RAW_OUR_FAILURE << 8)
 		raw_exit(RAW_OUR_FAILURE);
@@ -680,12 +682,36 @@ static const char *roots_own(const struct run *run, const struct image_stage *s,
 static void check_environment(const struct run *run, const struct image_stage *s)
 {
 	for (char **e = run->env; *e != NULL; e++)
-		if (raw_same(*e, "LD_", 3) || environment_names(*e, "GLIBC_TUNABLES"))
+		if (raw_same(*e, "LD_", 3) || raw_value(*e, "GLIBC_TUNABLES") != NULL)
 			raw_die("stage ", image_string(run->image, s->name),
 			    " refuses what the dynamic loader needs, so nothing may run before its "
 			    "inner "
 			    "fence: unset ",
 			    *e, NULL);
+}
+
+/* From the first byte of its memory that a program has of its own to the last. */
+static uint64_t span_of(const char *path)
+{
+	int fd = (int)raw_openat(RAW_AT_FDCWD, path, RAW_O_RDONLY | RAW_O_CLOEXEC);
+	uint64_t first = UINT64_MAX, behind = 0;
+	Elf64_Ehdr elf = { .e_phnum = 0 };
+	Elf64_Phdr ph;
+
+	raw_call6(__NR_pread64, fd, (long)&elf, sizeof elf, 0, 0, 0);
+	for (unsigned i = 0; i < elf.e_phnum; i++) {
+		if (raw_call6(__NR_pread64, fd, (long)&ph, sizeof ph,
+			(long)(elf.e_phoff + i * sizeof ph), 0, 0) != sizeof ph)
+			break;
+		if (ph.p_type != PT_LOAD)
+			continue;
+		if (ph.p_vaddr < first)
+			first = ph.p_vaddr;
+		if (ph.p_vaddr + ph.p_memsz > behind)
+			behind = ph.p_vaddr + ph.p_memsz;
+	}
+	raw_close(fd);
+	return behind > first ? behind - first : 0;
 }
 
 /* Limits under which a loader might find room for the program and not for the shim, and go on
@@ -701,24 +727,25 @@ static void check_limits(const struct run *run, const struct image_stage *s)
 		MIB = 1 << 20
 	};
 	static const struct {
-		unsigned limit;
+		unsigned limit, beside; /* 1: beside the program's own */
 		uint64_t least;
 	} needs[] = {
-		{ LIMIT_DATA, 64 * MIB },
-		{ LIMIT_STACK, 256 * KIB },
-		{ LIMIT_FILES, 32 },
-		{ LIMIT_SPACE, 256 * MIB },
+		{ LIMIT_DATA, 1, 64 * MIB },
+		{ LIMIT_STACK, 0, 256 * KIB },
+		{ LIMIT_FILES, 0, 32 },
+		{ LIMIT_SPACE, 1, 256 * MIB },
 	};
+	uint64_t span = span_of(run->program);
 
 	for (unsigned i = 0; i < sizeof needs / sizeof needs[0]; i++) {
 		uint64_t now[2]; /* soft and hard */
 
 		if (raw_call6(__NR_prlimit64, 0, needs[i].limit, 0, (long)now, 0, 0) != 0 ||
-		    now[0] < needs[i].least)
+		    now[0] < needs[i].least || (needs[i].beside && now[0] - needs[i].least < span))
 			raw_die("stage ", image_string(run->image, s->name),
 			    " takes two fences, and that room for both: raise ulimit -d to 64 MiB, "
 			    "-s to 256 KiB, "
-			    "-n to 32, -v to 256 MiB",
+			    "-n to 32, -v to 256 MiB, -d and -v by the program's own size more",
 			    NULL, NULL);
 	}
 }
@@ -763,15 +790,21 @@ static void give_image(struct run *run)
 	if (run->image_fd < 0) {
 		int fd = sealable_memory();
 		size_t done = 0;
+		/* past ulimit -f the kernel would kill us before a word is said */
+		bool pending = signal_pending(SIGXFSZ);
+		uintptr_t before = pending ? DEFAULT : set_signal(SIGXFSZ, IGNORED);
 
 		while (done < run->image->size) {
 			long n = raw_call3(__NR_write, fd, (long)((const char *)run->image + done),
 			    (long)(run->image->size - done));
 
 			if (n <= 0)
-				die("no memory to hand the policy image over", NULL, NULL);
+				die("no memory to hand the policy image over: ", error_text(-n),
+				    NULL);
 			done += (size_t)n;
 		}
+		if (!pending)
+			set_signal(SIGXFSZ, before);
 		run->image = seal(run, fd, "the policy image");
 	}
 	if (raw_fcntl(run->image_fd, RAW_F_SETFD, 0) != 0)
