@@ -187,7 +187,7 @@ END
 
 @test "bad pointers are numbers, and the call is answered" {
 	run -0 "$drive" -c mkdirat "$refuse" pointers
-	diff <(calls <<<"$output" | sed 's/0x7f[0-9a-f]*/MAPPED/') - <<'END'
+	diff <(calls <<<"$output" | sed 's/0x7[ef][0-9a-f]*/MAPPED/') - <<'END'
 mkdirat(AT_FDCWD, NULL, 0777)
 mkdirat(AT_FDCWD, 0x1, 0777)
 mkdirat(AT_FDCWD, 0xdeadbeef000, 0777)
@@ -200,7 +200,7 @@ END
 
 @test "text is read up to the last byte that is there, and over the end of a page" {
 	run -0 "$drive" -c mkdirat "$refuse" edges
-	diff <(calls <<<"$output" | sed 's/0x7f[0-9a-f]*/MAPPED/') - <<'END'
+	diff <(calls <<<"$output" | sed 's/0x7[ef][0-9a-f]*/MAPPED/') - <<'END'
 mkdirat(AT_FDCWD, "whole"..., 0777)
 mkdirat(AT_FDCWD, "ended", 0777)
 mkdirat(AT_FDCWD, "across", 0777)
@@ -210,7 +210,7 @@ END
 
 @test "socket addresses of every length are read as far as they go" {
 	run -0 "$drive" -c connect "$refuse" lengths
-	diff <(calls <<<"$output" | sed 's/0x7f[0-9a-f]*/MAPPED/') - <<'END'
+	diff <(calls <<<"$output" | sed 's/0x7[ef][0-9a-f]*/MAPPED/') - <<'END'
 connect(7, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, 16)
 connect(7, MAPPED, 0)
 connect(7, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, 16)
