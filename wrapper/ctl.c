@@ -263,7 +263,7 @@ static const uint64_t *read_arguments(struct arena *a, char **argv)
 	const char *bad;
 
 	for (size_t i = 0; i < ARGUMENTS && argv[i] != NULL; i++)
-		if (!const_read(argv[i], abi_native() == ABI_AARCH64, &args[i], &bad, &length)) {
+		if (!const_read(argv[i], policy_constants(), &args[i], &bad, &length)) {
 			say("\"%s\" is neither a known constant nor a number", argv[i]);
 			return NULL;
 		}
@@ -456,13 +456,13 @@ static const struct command {
 	const char *arguments, *what;
 	int (*run)(const struct options *, char **argv);
 } commands[] = {
-	{ "check", "c:v", 0, 0, "[-v] [-c FILE]",
+	{ "check", "c:vA:", 0, 0, "[-v] [-c FILE] [--arch ARCH]",
 	    "read the policy, prove its filters and report every mistake", run_check },
 	{ "compile", "c:o:v", 0, 0, "[-v] [-c FILE] [-o IMAGE]",
 	    "write the compiled policy, for the system into " PATH_IMAGE, run_compile },
-	{ "show", "c:s:", 0, 0, "[-c FILE] [-s STAGE]",
+	{ "show", "c:s:A:", 0, 0, "[-c FILE] [-s STAGE] [--arch ARCH]",
 	    "print what the policy comes to, each rule with its file and line", run_show },
-	{ "explain", "c:s:", 1, 7, "[-c FILE] [-s STAGE] CALL [ARG...]",
+	{ "explain", "c:s:A:", 1, 7, "[-c FILE] [-s STAGE] [--arch ARCH] CALL [ARG...]",
 	    "say what happens to a call, which rule decides and what would change it",
 	    run_explain },
 	{ "test", "c:s:J:", 0, 0, "[-c FILE] [-s STAGE] [--junit FILE]",
@@ -527,6 +527,18 @@ static int usage(const struct command *command)
 	return USAGE;
 }
 
+static bool choose_arch(const char *name)
+{
+	enum abi abi;
+
+	if (!abi_named(name, &abi)) {
+		say("--arch must be one of x86_64, x86, x32, aarch64, riscv64, ppc64le, s390x");
+		return false;
+	}
+	abi_choose(abi);
+	return true;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
 	struct options o = { 0 };
@@ -556,6 +568,8 @@ static int run(const struct command *command, int argc, char **argv)
 		}
 	}
 	free(letters);
+	if (o.arch != NULL && !choose_arch(o.arch))
+		return USAGE;
 	if (argc - optind < command->least || argc - optind > command->most)
 		return usage(command);
 	status = command->run(&o, argv + optind);

@@ -230,17 +230,27 @@ static size_t list_call(
 
 /*
  * On i386 a 64-bit argument takes two registers and moves those behind it; mmap and select take a
- * pointer to theirs; clone swaps its last two. A condition that was written for x86_64 would look
- * at something else.
+ * pointer to theirs; clone swaps its last two. s390x's mmap takes a pointer, too. A condition that
+ * was written for x86_64 would look at something else.
  */
-static bool elsewhere_on_i386(const struct call *call)
+static bool is_elsewhere(enum abi abi, const struct condition *c, const struct call *call)
 {
 	static const char *const names[] = { "clone", "fadvise64", "fallocate", "fanotify_mark",
 		"mmap", "pread64", "pwrite64", "readahead", "select", "sync_file_range", "truncate",
 		"ftruncate" };
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+	if (abi == ABI_S390X)
+		return strcmp(call->name, "mmap") == 0;
+	for (size_t i = 0; abi == ABI_I386 && c->arg > 0 && i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(call->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool elsewhere(enum abi abi, const struct clause *clause, const struct call *call)
+{
+	for (size_t i = 0; i < clause->condition_count; i++)
+		if (is_elsewhere(abi, &clause->conditions[i], call))
 			return true;
 	return false;
 }
@@ -291,10 +301,11 @@ static bool add_call(
 		if (takes_place(&list[i], &cubes))
 			return say_complex(
 			    b, &list[i], call, "on the very numbers that stand for $uid and $gid");
-		if (side->abi == ABI_I386 && list[i].conditions[0].arg > 0 &&
-		    elsewhere_on_i386(call))
+		if (elsewhere(side->abi, &list[i], call))
 			return say_complex(b, &list[i], call,
-			    "on other arguments on i386, which the stage admits");
+			    arena_format(b->arena, "on other arguments on %s%s",
+				abi_name(side->abi),
+				side->abi == abi_native() ? "" : ", which the stage admits"));
 		for (size_t k = 0; k < cubes.count || k == 0; k++, used++) {
 			if (used == SPLIT) {
 				layer++;
@@ -435,6 +446,10 @@ static void adapt(struct program *p, enum abi abi)
 			f->k = last_errno;
 		if (after_arch && f->code == (BPF_JMP | BPF_JEQ | BPF_K))
 			f->k = abi_audit_arch(abi);
+		/* an argument's halves are the other way round */
+		if (abi_swaps(abi) && f->code == (BPF_LD | BPF_W | BPF_ABS) &&
+		    f->k >= offsetof(struct seccomp_data, args))
+			f->k ^= sizeof(uint32_t);
 		if (abi == ABI_X32 && f->code == (BPF_JMP | BPF_JGE | BPF_K) && f->k == X32_BIT)
 			f->k = UINT32_MAX;
 	}
@@ -591,10 +606,10 @@ static size_t put_side(struct backwards *c, const struct side *side)
 }
 
 /*
- * From its end: the chained programs of each ABI, the tree of i386's numbers, the native one (x32's
- * numbers among them), and the question of the architecture.
+ * From its end: the chained programs of each ABI, the tree of i386's numbers where it is admitted,
+ * the main one (x86_64's and x32's are one), and the question of the architecture.
  */
-static bool put_all(struct build *b, struct program *out)
+static bool put_all(struct build *b, const struct side *main, struct program *out)
 {
 	static struct sock_filter room[BODY_MAX]; /* written from its end, and little of it */
 	struct backwards c = { .end = room + BODY_MAX };
@@ -603,8 +618,10 @@ static bool put_all(struct build *b, struct program *out)
 
 	for (size_t abi = 0; abi < ABI_COUNT; abi++)
 		put_chain(&c, &b->side[abi]);
-	other = b->side[ABI_I386].range_count > 0 ? put_side(&c, &b->side[ABI_I386]) : 0;
-	native = put_side(&c, &b->side[abi_native()]);
+	other = b->side[ABI_I386].range_count > 0 && main != &b->side[ABI_I386]
+	    ? put_side(&c, &b->side[ABI_I386])
+	    : 0;
+	native = put_side(&c, main);
 	kill = put_leaf(&c, &killed);
 	if (other != 0) {
 		other = reach(&c, other);
@@ -655,10 +672,23 @@ static bool add_numbers(struct build *b, struct side *side, struct side *tree, u
 	return true;
 }
 
+static bool admits(const struct build *b, enum abi abi)
+{
+	return abi == abi_native() || (b->stage->attributes.architectures & 1u << abi) != 0;
+}
+
+static bool add_abi(struct build *b, enum abi abi, struct side *tree, uint32_t base)
+{
+	if (admits(b, abi))
+		return add_numbers(b, &b->side[abi], tree, base);
+	add_range(b, tree, base, b->stage->attributes.bad_arch_action, NULL);
+	return true;
+}
+
 static bool build(struct build *b, struct program *out)
 {
-	struct side *native = &b->side[abi_native()];
-	unsigned admitted = b->stage->attributes.architectures;
+	/* x86_64 and x32 come in by one architecture */
+	struct side *main = &b->side[abi_runs(ABI_X32) ? ABI_X86_64 : abi_native()];
 	struct clause *list;
 	bool good;
 
@@ -666,20 +696,18 @@ static bool build(struct build *b, struct program *out)
 		b->side[abi].abi = (enum abi)abi;
 	list_call(b, abi_native(), NULL, &list);
 	b->fallback = list[0].decision.action;
-	good = add_numbers(b, native, native, 0);
-	if (abi_native() == ABI_X86_64) {
-		if (admitted & 1u << ABI_X32)
-			good = good && add_numbers(b, &b->side[ABI_X32], native, X32_BIT);
-		else
-			add_range(b, native, X32_BIT, b->stage->attributes.bad_arch_action, NULL);
+	if (!abi_runs(ABI_X32))
+		good = add_numbers(b, main, main, 0);
+	else {
+		good = add_abi(b, ABI_X86_64, main, 0) && add_abi(b, ABI_X32, main, X32_BIT);
 		/* -1, a call that a tracer skipped */
-		add_range(b, native, UINT32_MAX, b->fallback, NULL);
-		if (admitted & 1u << ABI_I386)
+		add_range(b, main, UINT32_MAX, b->fallback, NULL);
+		if (admits(b, ABI_I386))
 			good = good && add_numbers(b, &b->side[ABI_I386], &b->side[ABI_I386], 0);
 	}
 	for (size_t abi = 0; good && abi < ABI_COUNT; abi++)
 		good = chain_layers(b, &b->side[abi]);
-	return good && put_all(b, out);
+	return good && put_all(b, main, out);
 }
 
 bool filter_build(const struct policy *p, const struct stage *s, bool loader, struct arena *a,

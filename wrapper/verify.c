@@ -239,7 +239,8 @@ static void judge_ends(struct check *c, struct seccomp_data *d)
 static void judge_foreign(struct check *c)
 {
 	static const uint32_t arches[] = { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64,
-		AUDIT_ARCH_ARM, 0, UINT32_MAX };
+		AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64, AUDIT_ARCH_PPC64LE, AUDIT_ARCH_S390X, 0,
+		UINT32_MAX };
 	struct seccomp_data d = { 0 };
 
 	for (size_t a = 0; a < sizeof arches / sizeof arches[0]; a++) {

@@ -819,7 +819,7 @@ static const struct stage *stage_named(const struct policy *p, const char *name)
 /* Each line must be a refusal that the manual page knows; of the others, those that are libseccomp's doing. */
 static void explain_refusal(void)
 {
-	static const char *const known[] = { "too many for a filter", "use fewer conditions", "on other arguments on i386",
+	static const char *const known[] = { "too many for a filter", "use fewer conditions", "on other arguments on ",
 		"that stand for $uid and $gid", "which the dynamic loader needs" };
 	bool all_known = true;
 
