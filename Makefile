@@ -44,7 +44,7 @@ free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,nore
 wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
 shim_cflags  = $(base) $(free) -Os $(call cc-has,-Oz) $(call cc-has,-fno-move-loop-invariants) -fPIC $(CPPFLAGS)
 
-ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o export.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
 .PHONY: all demo test test-jobs test-programs lint fuzz mutants bench install uninstall clean FORCE
@@ -190,6 +190,13 @@ $(BUILD)/tests/refuse-static: tests/helpers/refuse.c $(BUILD)/flags | $(BUILD)/t
 
 $(BUILD)/tests/calls-check: tests/calls-check.c $(BUILD)/wrapper/calls.o | $(BUILD)/tests
 	$(CC) $(test_cflags) $(libs_cflags) -o $@ $< $(BUILD)/wrapper/calls.o $(libs_ldlibs) $(LDFLAGS)
+
+# with libraries of its own, against those of stagefencectl
+$(BUILD)/tests/engine: tests/helpers/engine.c $(BUILD)/flags | $(BUILD)/tests
+	$(CC) $(test_cflags) $(libs_cflags) -o $@ $< -ljansson $(libs_ldlibs) $(LDFLAGS)
+
+$(BUILD)/tests/random: tests/fuzz/random.c tests/fuzz/quiet.h $(ctl_objects) | $(BUILD)/tests
+	$(CC) $(test_cflags) -O2 -o $@ $< $(filter-out %/say.o,$(ctl_parts)) $(libs_ldlibs) $(LDFLAGS)
 
 # ---- fuzzing and mutation: not part of the tests' verdict ----
 

@@ -23,6 +23,7 @@
 #include "doctor.h"
 #include "expect.h"
 #include "explain.h"
+#include "export.h"
 #include "filter.h"
 #include "image.h"
 #include "jacamar.h"
@@ -47,6 +48,7 @@ struct options {
 	bool verbose;       /* -v */
 	bool json;          /* --json */
 	bool lossy;         /* --lossy */
+	bool kubernetes;    /* --kubernetes */
 	bool verify;        /* --verify */
 };
 
@@ -449,6 +451,38 @@ static int run_doctor(const struct options *o, char **argv)
 	return good ? GOOD : BAD;
 }
 
+/* Into a file the profile alone, so that the pod's lines can be pasted from the terminal. */
+static int run_export(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	const struct policy *p;
+	const struct stage *s;
+	enum export_format format;
+	const void *data = NULL;
+	size_t size;
+	bool good, file = o->output != NULL && strcmp(o->output, "-") != 0;
+
+	(void)argv;
+	if (!export_named(o->to, &format) || (o->kubernetes && (format != EXPORT_OCI || !file))) {
+		if (o->kubernetes)
+			say("--kubernetes goes with --to oci, and with -o FILE for the profile");
+		else
+			say("export needs --to oci, bpf, pfc, systemd or c");
+		arena_free(a);
+		return USAGE;
+	}
+	say_notes(true);
+	p = read_policy(a, o->conf);
+	s = p != NULL ? find_stage(p, o->stage) : NULL;
+	if (s != NULL)
+		data = export_stage(p, s, format, o->lossy, a, &size);
+	good = data != NULL && image_write(file ? o->output : "-", data, size);
+	if (good && o->kubernetes)
+		printf("%s", export_pod(s, o->output, a));
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
 static const struct command {
 	const char *name;
 	const char *options; /* letters, as for getopt(3) */
@@ -469,6 +503,10 @@ static const struct command {
 	    "try what the policy expects of itself, calls and commands, and print TAP", run_test },
 	{ "diff", "c:s:", 2, 2, "[-c FILE] [-s STAGE] A B",
 	    "say what is different between two policies' files, or two stages", run_diff },
+	{ "export", "c:s:o:T:A:LK", 0, 0,
+	    "--to oci|bpf|pfc|systemd|c [-c FILE] [-s STAGE] [-o FILE] [--arch ARCH] [--lossy] "
+	    "[--kubernetes]",
+	    "write a stage's filter as others take it", run_export },
 	{ "import", "F:o:", 1, 1, "--from jacamar [-o FILE] TOML",
 	    "turn Jacamar CI's [auth.seccomp] into a policy", run_import },
 	{ "audit", "c:NA:", 0, 1, "[-c FILE] [--arch ARCH] [--json] [FILE|-]",
@@ -508,6 +546,7 @@ enum {
 	OPTION_ARCH = 'A',
 	OPTION_JSON = 'N',
 	OPTION_LOSSY = 'L',
+	OPTION_KUBERNETES = 'K',
 	OPTION_VERIFY = 'Y'
 };
 static const struct option long_options[] = {
@@ -517,6 +556,7 @@ static const struct option long_options[] = {
 	{ "arch", required_argument, NULL, OPTION_ARCH },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "lossy", no_argument, NULL, OPTION_LOSSY },
+	{ "kubernetes", no_argument, NULL, OPTION_KUBERNETES },
 	{ "verify", no_argument, NULL, OPTION_VERIFY },
 	{ NULL, 0, NULL, 0 },
 };
@@ -563,6 +603,7 @@ static int run(const struct command *command, int argc, char **argv)
 		case OPTION_ARCH: o.arch = optarg; break;
 		case OPTION_JSON: o.json = true; break;
 		case OPTION_LOSSY: o.lossy = true; break;
+		case OPTION_KUBERNETES: o.kubernetes = true; break;
 		case OPTION_VERIFY: o.verify = true; break;
 		default: free(letters); return usage(command);
 		}
