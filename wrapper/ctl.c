@@ -21,12 +21,14 @@
 #include "conf.h"
 #include "consts.h"
 #include "doctor.h"
+#include "document.h"
 #include "expect.h"
 #include "explain.h"
 #include "export.h"
 #include "filter.h"
 #include "image.h"
 #include "jacamar.h"
+#include "json.h"
 #include "mem.h"
 #include "policy.h"
 #include "reach.h"
@@ -154,18 +156,24 @@ static const struct image_header *get_image(struct arena *a, const struct option
 static int run_check(const struct options *o, char **argv)
 {
 	struct arena *a = arena_new();
-	struct sources sources;
+	struct sources sources = { NULL, 0 };
+	struct json j;
 	size_t size;
 	const struct policy *p;
 	const void *image;
 
 	(void)argv;
 	say_notes(true);
+	if (o->json)
+		document_begin(&j, "check");
 	p = conf_read(a, o->conf, vendor_folder(a), &sources);
 	image = p == NULL ? NULL : compile_policy(p, &sources, a, &size);
 	if (image != NULL)
 		reach_note(p, o->conf != NULL ? o->conf : PATH_CONF, a);
-	if (o->verbose) {
+	if (o->json) {
+		document_check(&j, image, &sources, a);
+		document_end(&j, image != NULL);
+	} else if (o->verbose) {
 		print_sources(&sources);
 		if (image != NULL)
 			reach_print(p, a);
@@ -244,13 +252,23 @@ static const struct stage *find_stage(const struct policy *p, const char *name)
 static int run_show(const struct options *o, char **argv)
 {
 	struct arena *a = arena_new();
-	const struct policy *p = read_policy(a, o->conf);
-	const struct stage *s = p != NULL && o->stage != NULL ? find_stage(p, o->stage) : NULL;
-	bool good = p != NULL && (o->stage == NULL || s != NULL);
+	const struct policy *p;
+	const struct stage *s;
+	struct json j;
+	bool good;
 
 	(void)argv;
-	if (good)
+	if (o->json)
+		document_begin(&j, "show");
+	p = read_policy(a, o->conf);
+	s = p != NULL && o->stage != NULL ? find_stage(p, o->stage) : NULL;
+	good = p != NULL && (o->stage == NULL || s != NULL);
+	if (good && o->json)
+		document_show(&j, p, s, a);
+	else if (good)
 		explain_show(p, s, a);
+	if (o->json)
+		document_end(&j, good);
 	arena_free(a);
 	return good ? GOOD : BAD;
 }
@@ -275,16 +293,27 @@ static const uint64_t *read_arguments(struct arena *a, char **argv)
 static int run_explain(const struct options *o, char **argv)
 {
 	struct arena *a = arena_new();
-	const struct policy *p = read_policy(a, o->conf);
-	const struct stage *s = p != NULL ? find_stage(p, o->stage) : NULL;
+	const struct policy *p;
+	const struct stage *s;
 	const struct call *call = call_named(argv[0]);
-	const uint64_t *args = argv[1] != NULL ? read_arguments(a, argv + 1) : NULL;
-	bool good = s != NULL && call != NULL && (args != NULL || argv[1] == NULL);
+	const uint64_t *args;
+	struct json j;
+	bool good;
 
+	if (o->json)
+		document_begin(&j, "explain");
+	p = read_policy(a, o->conf);
+	s = p != NULL ? find_stage(p, o->stage) : NULL;
+	args = argv[1] != NULL ? read_arguments(a, argv + 1) : NULL;
+	good = s != NULL && call != NULL && (args != NULL || argv[1] == NULL);
 	if (call == NULL)
 		say("unknown system call %s", argv[0]);
-	if (good)
+	if (good && o->json)
+		document_explain(&j, p, s, call, args, a);
+	else if (good)
 		explain_call(p, s, call, args, a);
+	if (o->json)
+		document_end(&j, good);
 	arena_free(a);
 	return good ? GOOD : BAD;
 }
@@ -295,10 +324,18 @@ static bool names_file(const char *text)
 	return strchr(text, '/') != NULL || strchr(text, '.') != NULL;
 }
 
-static bool diff_policies(
-    const struct policy *p, const struct policy *q, const char *only, struct arena *a)
+static void say_only(struct json *j, const struct stage *s, bool first)
 {
-	bool same = only != NULL || explain_diff_top(p, q, a);
+	if (j != NULL)
+		document_only(j, s, first);
+	else
+		printf("%s: only in the %s\n", s->own.name, first ? "first" : "second");
+}
+
+static bool diff_policies(struct json *j, const struct policy *p, const struct policy *q,
+    const char *only, struct arena *a)
+{
+	bool same = only != NULL || explain_diff_top(p, q, j, a);
 
 	for (size_t i = 0; i < p->stage_count; i++) {
 		const struct stage *s = p->stages[i], *t = NULL;
@@ -310,8 +347,8 @@ static bool diff_policies(
 			    strcmp(q->stages[k]->own.name, s->own.name) == 0)
 				t = q->stages[k];
 		if (t == NULL)
-			printf("%s: only in the first\n", s->own.name);
-		same = t != NULL && explain_diff(p, s, q, t, a) && same;
+			say_only(j, s, true);
+		same = t != NULL && explain_diff(p, s, q, t, j, a) && same;
 	}
 	for (size_t k = 0; k < q->stage_count; k++) {
 		bool found = q->stages[k]->is_profile ||
@@ -321,7 +358,7 @@ static bool diff_policies(
 			found = !p->stages[i]->is_profile &&
 			    strcmp(q->stages[k]->own.name, p->stages[i]->own.name) == 0;
 		if (!found)
-			printf("%s: only in the second\n", q->stages[k]->own.name);
+			say_only(j, q->stages[k], false);
 		same = same && found;
 	}
 	return same;
@@ -331,15 +368,26 @@ static int run_diff(const struct options *o, char **argv)
 {
 	struct arena *a = arena_new();
 	bool files = names_file(argv[0]) || names_file(argv[1]), same = false;
-	const struct policy *p = read_policy(a, files ? argv[0] : o->conf);
-	const struct policy *q = files ? read_policy(a, argv[1]) : p;
-	const struct stage *s = !files && p != NULL ? find_stage(p, argv[0]) : NULL;
-	const struct stage *t = !files && p != NULL ? find_stage(p, argv[1]) : NULL;
+	const struct policy *p, *q;
+	const struct stage *s, *t;
+	struct json document, *j = o->json ? &document : NULL;
 
+	if (j != NULL)
+		document_begin(j, "diff");
+	p = read_policy(a, files ? argv[0] : o->conf);
+	q = files ? read_policy(a, argv[1]) : p;
+	s = !files && p != NULL ? find_stage(p, argv[0]) : NULL;
+	t = !files && p != NULL ? find_stage(p, argv[1]) : NULL;
+	if (j != NULL)
+		json_array(j, "differences");
 	if (files && p != NULL && q != NULL)
-		same = diff_policies(p, q, o->stage, a);
+		same = diff_policies(j, p, q, o->stage, a);
 	else if (s != NULL && t != NULL)
-		same = explain_diff(p, s, q, t, a);
+		same = explain_diff(p, s, q, t, j, a);
+	if (j != NULL) {
+		json_close(j);
+		document_end(j, same);
+	}
 	arena_free(a);
 	return same ? GOOD : BAD;
 }
@@ -351,13 +399,23 @@ static int run_test(const struct options *o, char **argv)
 	struct expect e = { .file = o->conf != NULL ? o->conf : PATH_CONF,
 		.stage = o->stage,
 		.junit = o->junit,
+		.quiet = o->json,
 		.wrapper = wrapper_program(a) };
+	struct json j;
 	bool good;
 
 	(void)argv;
+	/* what is written before commands are run must not wait in a buffer that they inherit */
+	if (o->json)
+		say_keep();
 	e.policy = conf_read(a, o->conf, vendor_folder(a), &sources);
 	e.image = e.policy == NULL ? NULL : compile_policy(e.policy, &sources, a, &e.image_size);
 	good = e.image != NULL && expect_test(&e, a);
+	if (o->json) {
+		document_begin(&j, "test");
+		document_test(&j, &e);
+		document_end(&j, good);
+	}
 	arena_free(a);
 	return good ? GOOD : BAD;
 }
@@ -471,9 +529,9 @@ static int run_export(const struct options *o, char **argv)
 		arena_free(a);
 		return USAGE;
 	}
-	say_notes(true);
 	p = read_policy(a, o->conf);
 	s = p != NULL ? find_stage(p, o->stage) : NULL;
+	say_notes(true); /* the policy's own are check's */
 	if (s != NULL)
 		data = export_stage(p, s, format, o->lossy, a, &size);
 	good = data != NULL && image_write(file ? o->output : "-", data, size);
@@ -490,18 +548,18 @@ static const struct command {
 	const char *arguments, *what;
 	int (*run)(const struct options *, char **argv);
 } commands[] = {
-	{ "check", "c:vA:", 0, 0, "[-v] [-c FILE] [--arch ARCH]",
+	{ "check", "c:vA:N", 0, 0, "[-v] [-c FILE] [--arch ARCH] [--json]",
 	    "read the policy, prove its filters and report every mistake", run_check },
 	{ "compile", "c:o:v", 0, 0, "[-v] [-c FILE] [-o IMAGE]",
 	    "write the compiled policy, for the system into " PATH_IMAGE, run_compile },
-	{ "show", "c:s:A:", 0, 0, "[-c FILE] [-s STAGE] [--arch ARCH]",
+	{ "show", "c:s:A:N", 0, 0, "[-c FILE] [-s STAGE] [--arch ARCH] [--json]",
 	    "print what the policy comes to, each rule with its file and line", run_show },
-	{ "explain", "c:s:A:", 1, 7, "[-c FILE] [-s STAGE] [--arch ARCH] CALL [ARG...]",
+	{ "explain", "c:s:A:N", 1, 7, "[-c FILE] [-s STAGE] [--arch ARCH] [--json] CALL [ARG...]",
 	    "say what happens to a call, which rule decides and what would change it",
 	    run_explain },
-	{ "test", "c:s:J:", 0, 0, "[-c FILE] [-s STAGE] [--junit FILE]",
+	{ "test", "c:s:J:N", 0, 0, "[-c FILE] [-s STAGE] [--junit FILE] [--json]",
 	    "try what the policy expects of itself, calls and commands, and print TAP", run_test },
-	{ "diff", "c:s:", 2, 2, "[-c FILE] [-s STAGE] A B",
+	{ "diff", "c:s:N", 2, 2, "[-c FILE] [-s STAGE] [--json] A B",
 	    "say what is different between two policies' files, or two stages", run_diff },
 	{ "export", "c:s:o:T:A:LK", 0, 0,
 	    "--to oci|bpf|pfc|systemd|c [-c FILE] [-s STAGE] [-o FILE] [--arch ARCH] [--lossy] "
@@ -609,7 +667,8 @@ static int run(const struct command *command, int argc, char **argv)
 		}
 	}
 	free(letters);
-	if (o.arch != NULL && !choose_arch(o.arch))
+	/* audit's is about a log's numbers */
+	if (o.arch != NULL && command->run != run_audit && !choose_arch(o.arch))
 		return USAGE;
 	if (argc - optind < command->least || argc - optind > command->most)
 		return usage(command);

@@ -22,7 +22,8 @@ enum {
 	LINE_WIDTH = 100
 };
 
-struct export {
+struct export
+{
 	const struct policy *policy;
 	const struct stage *original;
 	struct stage stage; /* with a floor more for what cannot be said */
@@ -34,9 +35,9 @@ struct export {
 	unsigned lost;
 	const char **said; /* each loss once */
 	size_t said_count;
-	unsigned char *gone; /* by index into the table of calls: has but one answer now */
+	unsigned char *gone;    /* by index into the table of calls: has but one answer now */
 	unsigned char *unnamed; /* the same: libseccomp here has no name for it */
-	bool again;          /* something went just now */
+	bool again;             /* something went just now */
 	struct engine_filter engine;
 	struct engine_rule *rules;
 	const struct rule **origins; /* of each rule */
@@ -74,8 +75,8 @@ static const char *format_name(enum export_format format)
 /* ---- what is lost ---- */
 
 /* what: "mkdir", or what else it is about. instead: what comes of it. */
-static void lose(struct export *x, const struct rule *r, const char *what, const char *why,
-    const char *instead)
+static void lose(
+    struct export *x, const struct rule *r, const char *what, const char *why, const char *instead)
 {
 	const struct origin *at = r != NULL ? &r->origin : &x->original->own.origin;
 	const char *text = arena_format(x->arena, "%s:%d %s %s", at->file, at->line, what, why);
@@ -152,8 +153,8 @@ static void start(struct export *x)
 	levels[0] = &x->level;
 	x->floor = (struct stage){ .levels = levels, .level_count = 1 };
 	if (x->original->floor_count > 0)
-		memcpy(floors, x->original->floors,
-		    x->original->floor_count * sizeof(struct stage *));
+		memcpy(
+		    floors, x->original->floors, x->original->floor_count * sizeof(struct stage *));
 	floors[x->original->floor_count] = &x->floor;
 	x->stage.floors = floors;
 	x->stage.floor_count++;
@@ -262,13 +263,27 @@ static void add_rule(struct export *x, const struct call *call, uint32_t action,
 	x->origins[n] = from;
 }
 
+/* libseccomp compares 32 bits for i386 and x32, and drops what it is asked of the others. */
+static bool is_cut(const struct export *x, const struct call *call, const struct cube *cube)
+{
+	uint64_t high = 0;
+
+	for (unsigned arg = 0; arg < CUBE_ARGUMENTS; arg++)
+		high |= cube->value[arg] >> 32;
+	return high != 0 &&
+	    ((admits(x, ABI_I386) && call->nr[ABI_I386] >= 0) ||
+		(admits(x, ABI_X32) && call->nr[ABI_X32] >= 0));
+}
+
 /*
  * libseccomp's rules have no order, and one without conditions swallows those with: so each clause
- * is given without what the clauses before it have already answered otherwise. False: too many.
+ * is given without what the clauses before it have already answered otherwise. NULL, or why not.
  */
-static bool add_clauses(
+static const char *add_clauses(
     struct export *x, const struct call *call, const struct clause *list, size_t count)
 {
+	static const char many[] =
+	    "its conditions, put as comparisons that exclude each other, are too many";
 	struct cubes *cubes = arena_array(x->arena, count, sizeof *cubes);
 	uint32_t *actions = arena_array(x->arena, count, sizeof *actions);
 	size_t first = x->engine.rule_count;
@@ -278,20 +293,23 @@ static bool add_clauses(
 
 		actions[i] = profile_action(x, &list[i].decision, call->name);
 		if (!cubes_of(x->arena, &list[i], &cubes[i]))
-			return false;
+			return many;
 		left = cubes[i];
 		if (actions[i] == x->engine.otherwise)
 			continue;
 		for (size_t before = 0; before < i; before++)
 			if (actions[before] != actions[i] &&
 			    !cubes_less(x->arena, &left, &cubes[before], CUBES_PER_CALL))
-				return false;
-		for (size_t k = 0; k < left.count; k++)
+				return many;
+		for (size_t k = 0; k < left.count; k++) {
+			if (is_cut(x, call, &left.items[k]))
+				return "libseccomp compares 32 bits for i386 and x32";
 			add_rule(x, call, actions[i], &left.items[k], list[i].decision.rule);
+		}
 		if (x->engine.rule_count - first > CUBES_PER_CALL)
-			return false;
+			return many;
 	}
-	return true;
+	return NULL;
 }
 
 static const struct rule *rule_with_conditions(const struct clause *list, size_t count)
@@ -304,6 +322,7 @@ static const struct rule *rule_with_conditions(const struct clause *list, size_t
 
 static void add_call(struct export *x, const struct call *call)
 {
+	const char *why;
 	struct clause *list;
 	size_t count = list_of(x, call, &list), before = x->engine.rule_count;
 
@@ -316,11 +335,11 @@ static void add_call(struct export *x, const struct call *call)
 	/* what is behind a clause without conditions is never asked */
 	if (list[0].condition_count == 0)
 		count = 1;
-	if (add_clauses(x, call, list, count))
+	why = add_clauses(x, call, list, count);
+	if (why == NULL)
 		return;
 	x->engine.rule_count = before;
-	give_up(x, call, rule_with_conditions(list, count),
-	    "its conditions, put as comparisons that exclude each other, are too many");
+	give_up(x, call, rule_with_conditions(list, count), why);
 	list_of(x, call, &list);
 	add_clauses(x, call, list, 1);
 }
@@ -430,11 +449,12 @@ static void note_names(const struct export *x)
 
 	for (size_t i = 0; i < call_count(); i++)
 		if (x->unnamed[i])
-			names = arena_format(
-			    x->arena, "%s%s%s", names, *names != '\0' ? ", " : "", call_at(i)->name);
+			names = arena_format(x->arena, "%s%s%s", names, *names != '\0' ? ", " : "",
+			    call_at(i)->name);
 	if (*names != '\0')
 		say_note(x->original->own.origin.file, x->original->own.origin.line,
-		    "where libseccomp is as old as here (%s), these have no name yet and get what unknown "
+		    "where libseccomp is as old as here (%s), these have no name yet and get what "
+		    "unknown "
 		    "calls get: %s",
 		    filter_library(x->arena), names);
 }
@@ -589,40 +609,75 @@ static const char *unit_answer(const struct export *x, uint32_t action)
 					       : arena_format(x->arena, "%u", value);
 }
 
-/* A list of what is allowed; each call that is refused otherwise than unknown ones is in it, too. */
+struct unit {
+	const struct export *x;
+	FILE *out;
+	size_t column;
+};
+
+static void write_word(struct unit *u, const char *first, const char *word)
+{
+	size_t length = strlen(word) + 1;
+
+	if (u->column == 0 || u->column + length > LINE_WIDTH) {
+		fprintf(u->out, "\nSystemCallFilter=%s", first);
+		u->column = strlen("SystemCallFilter=") + strlen(first);
+	} else
+		putc(' ', u->out);
+	fputs(word, u->out);
+	u->column += length;
+}
+
+static void write_answered(struct unit *u, bool allowed)
+{
+	const struct export *x = u->x;
+
+	u->column = 0;
+	for (size_t i = 0; i < x->engine.rule_count; i++) {
+		const struct engine_rule *r = &x->rules[i];
+
+		if (allowed && r->action == SECCOMP_RET_ALLOW)
+			write_word(u, "", r->call->name);
+		else if (!allowed && r->action != SECCOMP_RET_ALLOW)
+			write_word(u, "~",
+			    arena_format(
+				x->arena, "%s:%s", r->call->name, unit_answer(x, r->action)));
+	}
+}
+
+/* systemd puts calls of its own choice into any list of allowed ones, execve among them; they are
+ * taken out again, without an answer: libseccomp takes none that is the default. */
+static void write_unanswered(struct unit *u)
+{
+	const struct export *x = u->x;
+
+	u->column = 0;
+	for (size_t i = 0, rule = 0; i < call_count(); i++) {
+		struct clause *list;
+
+		if (rule < x->engine.rule_count && x->rules[rule].call == call_at(i))
+			rule++;
+		else if (list_of(x, call_at(i), &list) > 0)
+			write_word(u, "~", call_at(i)->name);
+	}
+}
+
 static void write_systemd(const struct export *x, FILE *out)
 {
-	size_t column = 0;
-	bool refused = false;
+	struct unit u = { x, out, 0 };
 
 	fprintf(out,
-	    "# stage %s of %s\n"
-	    "# for systemd 247 or later: an older one would allow each call that has an errno of its own\n"
+	    "# systemd before 247 refuses all that is refused alike, by SystemCallErrorNumber\n"
 	    "[Service]\nNoNewPrivileges=%s\nSystemCallArchitectures=%s",
-	    x->original->own.name, x->original->own.origin.file,
 	    x->stage.attributes.no_new_privs ? "yes" : "no", unit_arch(abi_native()));
 	for (enum abi abi = 0; abi < ABI_COUNT; abi++)
 		if (abi != abi_native() && admits(x, abi))
 			fprintf(out, " %s", unit_arch(abi));
-	fprintf(out, "\nSystemCallErrorNumber=%s", unit_answer(x, x->engine.otherwise));
-	for (int pass = 0; pass < 2; pass++, refused = true, column = 0)
-		for (size_t i = 0; i < x->engine.rule_count; i++) {
-			const struct engine_rule *r = &x->rules[i];
-			const char *word = r->call->name;
-
-			if ((r->action != SECCOMP_RET_ALLOW) != refused)
-				continue;
-			if (refused)
-				word = arena_format(
-				    x->arena, "%s:%s", word, unit_answer(x, r->action));
-			if (column == 0 || column + strlen(word) >= LINE_WIDTH) {
-				fprintf(out, "\nSystemCallFilter=");
-				column = sizeof "SystemCallFilter=";
-			} else
-				putc(' ', out);
-			column += strlen(word) + 1;
-			fputs(word, out);
-		}
+	if (x->engine.otherwise != SECCOMP_RET_KILL_PROCESS)
+		fprintf(out, "\nSystemCallErrorNumber=%s", unit_answer(x, x->engine.otherwise));
+	write_answered(&u, true);
+	write_answered(&u, false);
+	write_unanswered(&u);
 	putc('\n', out);
 }
 
@@ -677,7 +732,8 @@ static bool own_program(struct export *x, struct program *program)
 
 /* ---- all of it ---- */
 
-static bool write_all(struct export *x, const struct program *own, const char *pseudocode, FILE *out)
+static bool write_all(
+    struct export *x, const struct program *own, const char *pseudocode, FILE *out)
 {
 	switch (x->format) {
 	case EXPORT_OCI: write_oci(x, out); break;

@@ -1,7 +1,7 @@
 /*
- * export.h: a stage in the words of others: a container engine's profile, a systemd unit's lines, or
- * the bare filter. What is written was built as they build it and judged against the policy; what
- * does not mean the same there is said, call by call, and not written unless that is wanted.
+ * export.h: a stage in the words of others: a container engine's profile, a systemd unit's lines,
+ * or the bare filter. What is written was built as they build it and judged against the policy;
+ * what does not mean the same there is said, call by call, and not written unless that is wanted.
  */
 #ifndef STAGEFENCE_EXPORT_H
 #define STAGEFENCE_EXPORT_H

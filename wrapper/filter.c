@@ -18,7 +18,7 @@
 enum {
 	ARGUMENTS = CUBE_ARGUMENTS,
 	LAYERS_MAX = 128,
-	SPLIT = 32,       /* alternatives in a layer: libseccomp's time grows with their cube */
+	SPLIT = 32, /* alternatives in a layer: libseccomp's time grows with their cube */
 	BODY_MAX = BPF_MAXINSNS - 64, /* the prologue's share */
 	NUMBERS = 640,                /* call numbers that are told apart; ours end before 600 */
 	X32_BIT = 0x40000000
@@ -742,7 +742,8 @@ static bool is_action(uint32_t k)
 	}
 }
 
-/* libseccomp writes for the machine that it is told of, but 2.5 leaves answers in this one's order. */
+/* libseccomp writes for the machine that it is told of, but 2.5 leaves answers in this one's order.
+ */
 static void swap_words(struct program *p)
 {
 	for (size_t i = 0; i < p->count; i++) {

@@ -53,8 +53,8 @@ struct engine_filter {
 };
 
 /* False: it has been said why libseccomp does not take it. pseudocode may be NULL. */
-bool filter_as_engine(const struct engine_filter *e, struct arena *a, struct program *out,
-    const char **pseudocode);
+bool filter_as_engine(
+    const struct engine_filter *e, struct arena *a, struct program *out, const char **pseudocode);
 
 /* Does the libseccomp that is running know this call there? */
 bool filter_knows(const struct call *call, enum abi abi);

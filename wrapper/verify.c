@@ -100,9 +100,9 @@ static struct bpf_result judge(struct check *c, const struct seccomp_data *data)
 	    "stage %s: this cannot be expressed: %s (%#x on %#x) with %#llx %#llx %#llx %#llx "
 	    "%#llx %#llx must "
 	    "be %s, and the filter says %s",
-	    c->stage->own.name, call != NULL ? call->name : "a call", (unsigned)data->nr, data->arch,
-	    data->args[0], data->args[1], data->args[2], data->args[3], data->args[4], data->args[5],
-	    action_text(c->arena, want.action), action_text(c->arena, have.action));
+	    c->stage->own.name, call != NULL ? call->name : "a call", (unsigned)data->nr,
+	    data->arch, data->args[0], data->args[1], data->args[2], data->args[3], data->args[4],
+	    data->args[5], action_text(c->arena, want.action), action_text(c->arena, have.action));
 	return have;
 }
 

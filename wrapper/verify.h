@@ -29,13 +29,14 @@ bool verify_program(const struct policy *p, const struct stage *s, bool loader, 
     const struct sock_filter *code, size_t count);
 
 /*
- * The same inputs for a program that somebody else makes of a policy. Each difference is told; false
- * ends it. For programs that bpf_check() has passed.
+ * The same inputs for a program that somebody else makes of a policy. Each difference is told;
+ * false ends it. For programs that bpf_check() has passed.
  */
 struct difference {
 	const struct seccomp_data *data;
-	const struct call *call; /* NULL: none that is known, or by an ABI that the stage does not admit */
-	bool admitted;           /* the ABI */
+	const struct call
+	    *call;     /* NULL: none that is known, or by an ABI that the stage does not admit */
+	bool admitted; /* the ABI */
 	const struct rule *rule; /* what the policy decides by, or NULL */
 	uint32_t want, have;
 };
