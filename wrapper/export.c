@@ -31,7 +31,7 @@ struct export
 	struct level level;
 	struct arena *arena;
 	enum export_format format;
-	bool lossy, failed;
+	bool lossy, failed; /* failed: what would be written allows more */
 	unsigned lost;
 	const char **said; /* each loss once */
 	size_t said_count;
@@ -104,12 +104,19 @@ static bool admits(const struct export *x, enum abi abi)
 static size_t list_of(const struct export *x, const struct call *call, struct clause **list)
 {
 	enum abi abi = abi_native();
+	size_t count;
 
 	if (call->nr[abi] < 0)
 		for (abi = 0; abi < ABI_COUNT && (call->nr[abi] < 0 || !admits(x, abi));)
 			abi++;
-	return abi == ABI_COUNT ? 0
-				: policy_list_on(x->policy, &x->stage, abi, call, x->arena, list);
+	if (abi == ABI_COUNT)
+		return 0;
+	count = policy_list_on(x->policy, &x->stage, abi, call, x->arena, list);
+	/* the policy's own floor goes before ours with its conditions; the answer is the same */
+	if (!x->gone[call - call_at(0)])
+		return count;
+	*list += count - 1;
+	return 1;
 }
 
 /* From now on the call has the strictest of its answers, by a floor of our own. */
@@ -123,9 +130,9 @@ static void give_up(
 
 	if (x->gone[at])
 		return;
+	count = list_of(x, call, &list);
 	x->gone[at] = 1;
 	x->again = true;
-	count = list_of(x, call, &list);
 	strictest = list[0].decision;
 	for (size_t i = 1; i < count; i++)
 		if (action_stricter(list[i].decision.action, strictest.action))
@@ -340,8 +347,8 @@ static void add_call(struct export *x, const struct call *call)
 		return;
 	x->engine.rule_count = before;
 	give_up(x, call, rule_with_conditions(list, count), why);
-	list_of(x, call, &list);
-	add_clauses(x, call, list, 1);
+	count = list_of(x, call, &list);
+	add_clauses(x, call, list, count);
 }
 
 static void make_rules(struct export *x)
@@ -392,6 +399,9 @@ static bool differs(void *to, const struct difference *d)
 	/* what has just gone is judged once more */
 	if (d->call != NULL && x->again)
 		return true;
+	/* looser than what is wanted, whatever is said: that is no export */
+	x->failed = x->failed || action_stricter(d->want, d->have);
+	x->lossy = x->lossy && !x->failed;
 	lose(x, d->rule, d->call != NULL ? d->call->name : "unknown calls",
 	    arena_format(x->arena, "libseccomp %s makes %s of it (%s)", filter_library(x->arena),
 		action_text(x->arena, d->have), abi_name(abi)),
@@ -771,7 +781,7 @@ const void *export_stage(const struct policy *p, const struct stage *s, enum exp
 	if (format != EXPORT_BPF && format != EXPORT_C &&
 	    !settle(x, format == EXPORT_PFC ? &pseudocode : NULL))
 		return NULL;
-	if (x->lost > 0 && !lossy)
+	if (x->lost > 0 && !x->lossy)
 		return NULL;
 	note_loader(x);
 	note_names(x);
