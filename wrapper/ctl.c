@@ -562,7 +562,7 @@ static const struct command {
 	{ "diff", "c:s:N", 2, 2, "[-c FILE] [-s STAGE] [--json] A B",
 	    "say what is different between two policies' files, or two stages", run_diff },
 	{ "export", "c:s:o:T:A:LK", 0, 0,
-	    "--to oci|bpf|pfc|systemd|c [-c FILE] [-s STAGE] [-o FILE] [--arch ARCH] [--lossy] "
+	    "--to FORMAT [-c FILE] [-s STAGE] [-o FILE] [--arch ARCH] [--lossy] "
 	    "[--kubernetes]",
 	    "write a stage's filter as others take it", run_export },
 	{ "import", "F:o:", 1, 1, "--from jacamar [-o FILE] TOML",
@@ -586,12 +586,19 @@ static void print_help(FILE *to)
 	    "\n  -c FILE    this policy instead of " PATH_CONF " and its drop-ins\n"
 	    "  -s STAGE   this stage only\n"
 	    "  --junit FILE  write a report for a CI service there, too\n"
-	    "  -o FILE    write the compiled policy (import: the text) there; - is standard "
+	    "  -o FILE    write the compiled policy (import, export: what they make) there; - is "
+	    "standard "
 	    "output\n"
 	    "  --arch ARCH  of records that do not say: x86_64, x32, i386 or aarch64\n"
 	    "  --json     JSON instead of text\n"
 	    "  --verify   read the filters back from the kernel and compare them; for root\n"
 	    "  -v         say which files were read\n"
+	    "  --arch ARCH   for x86_64, x86, x32, aarch64, riscv64, ppc64le or s390x, not for "
+	    "here\n"
+	    "  --json        one JSON document instead of text\n"
+	    "  --to FORMAT   oci, bpf, pfc, systemd or c\n"
+	    "  --lossy       write also what does not mean quite the same, and stricter\n"
+	    "  --kubernetes  print what a pod says to use the profile\n"
 	    "  -h, -V     print this, or the version\n\n"
 	    "Exit status: 0 good, 1 the answer is no, 2 wrong usage.\n");
 }

@@ -35,6 +35,7 @@ void document_end(struct json *j, bool good)
 	size_t count = say_kept(&said);
 
 	json_bool(j, "good", good);
+	json_number(j, "mistake_count", say_count());
 	json_array(j, "mistakes");
 	for (size_t i = 0; i < count; i++) {
 		json_object(j, NULL);
