@@ -24,11 +24,6 @@ refused() {
 	grep -F 'note: stage build: not carried over' <<<"$output" | grep -qF "${1##*: cannot be carried over}"
 }
 
-# as_engine [PROFILE]: into $3's filter
-as_engine() {
-	"$helpers/engine" "${1:-job.json}"
-}
-
 @test "a profile answers as the policy does, for random policies, by what libseccomp makes of it" {
 	# -s: the same policies each time; make fuzz takes others
 	run -0 within 120 "$helpers/random" -n 0 -x 25 -s 41 -e "$helpers/engine"
@@ -47,7 +42,7 @@ as_engine() {
 		'["SCMP_ACT_ERRNO",1,"job.conf:3"]' ]
 	[ "$(jq -c '.syscalls[] | select(.errnoRet == 13) | [.names, .args, .comment]' job.json)" = \
 		'[["ioctl"],[{"index":1,"value":4294967295,"valueTwo":21522,"op":"SCMP_CMP_MASKED_EQ"}],"job.conf:4"]' ]
-	as_engine >job.bpf
+	"$helpers/engine" job.json >job.bpf
 	[ -s job.bpf ]
 	# an engine skips rules whose action is the default one, and libseccomp is wrong where two rules overlap
 	[ "$(jq '[.syscalls[] | select(.action == "SCMP_ACT_ERRNO" and .errnoRet == 38)] | length' job.json)" = 0 ]

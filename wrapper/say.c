@@ -25,7 +25,7 @@ __attribute__((format(printf, 4, 0))) static void keep(
 	if (kept_count == MISTAKES_MAX)
 		return;
 	vsnprintf(text, sizeof text, format, args);
-	*s = (struct said){ note, file != NULL ? strdup(file) : NULL, at, strdup(text) };
+	*s = (struct said){ file != NULL ? strdup(file) : NULL, strdup(text), at, note };
 	if (s->text == NULL || (file != NULL && s->file == NULL))
 		exit(1); /* die() takes no less memory */
 	kept_count++;

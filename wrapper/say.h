@@ -29,10 +29,10 @@ unsigned say_count(void);
 
 /* From now on mistakes and notes are kept instead of written, for whoever asks. */
 struct said {
-	bool note;
 	const char *file; /* or NULL */
-	int line;
 	const char *text;
+	int line;
+	bool note;
 };
 
 void say_keep(void);
