@@ -841,6 +841,36 @@ static bool was_said(const char *name)
 	return strstr(quiet_lines, text) != NULL;
 }
 
+/* The bare filter says what the model says, and nothing of it is lost. */
+static void judge_bare(const struct model *m, unsigned level, const struct policy *p, const struct stage *s)
+{
+	struct arena *a = arena_new();
+	size_t size;
+	const struct sock_filter *code;
+
+	quiet_start();
+	code = export_stage(p, s, EXPORT_BPF, false, a, &size);
+	for (unsigned n = 0; n < 3000 && code != NULL; n++) {
+		struct seccomp_data d;
+		uint32_t want, have;
+
+		some_call(m, &d, false);
+		want = model_says(m, level, &d);
+		have = bpf_run(code, size / sizeof *code, &d).action;
+		done.profiled++;
+		if (have != want)
+			differs("the bare filter", m->level[level].name, &d, have, want);
+	}
+	if (strstr(quiet_lines, "cannot be carried over") != NULL) {
+		printf("%s -s %" PRIu64 ": stage %s: %s\n", how_again, seed_of_policy, m->level[level].name, quiet_lines);
+		done.wrong++;
+	}
+	/* that they come to an end, and to nothing worse than a loss */
+	export_stage(p, s, EXPORT_SYSTEMD, true, a, &size);
+	export_stage(p, s, EXPORT_C, true, a, &size);
+	arena_free(a);
+}
+
 static void judge_profile(const struct model *m, unsigned level, const struct policy *p, const struct stage *s)
 {
 	static struct sock_filter code[BPF_MAXINSNS + 1];
@@ -968,7 +998,10 @@ static void one_policy(struct model *m, enum purpose purpose, unsigned calls)
 			if (purpose == LIVE && is->exact != IMAGE_NONE)
 				judge_live(m, l, h, is);
 			else if (purpose == PROFILE)
+{
 				judge_profile(m, l, p, stage_named(p, m->level[l].name));
+				judge_bare(m, l, p, stage_named(p, m->level[l].name));
+			}
 			else if (purpose == VERIFIER)
 				judge_verifier(m, l, p, stage_named(p, m->level[l].name), h, is);
 			else
