@@ -47,7 +47,7 @@ small       := -Os $(foreach o,-Oz -fomit-frame-pointer -ffinite-loops -fno-move
                -fno-tree-forwprop -fno-tree-tail-merge -mcmodel=tiny,$(call cc-has,$o))
 shim_cflags  = $(base) $(free) $(small) -fPIC $(CPPFLAGS)
 
-ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
 .PHONY: all demo test test-jobs test-programs lint fuzz mutants bench install uninstall clean FORCE
@@ -196,6 +196,13 @@ $(BUILD)/tests/calls-check: tests/calls-check.c $(BUILD)/wrapper/calls.o | $(BUI
 
 $(BUILD)/tests/scan-check: tests/scan-check.c $(addprefix $(BUILD)/wrapper/,scan.o say.o) | $(BUILD)/tests
 	$(CC) $(test_cflags) -o $@ $< $(BUILD)/wrapper/scan.o $(BUILD)/wrapper/say.o $(LDFLAGS)
+
+# with libraries of its own, against those of stagefencectl
+$(BUILD)/tests/engine: tests/helpers/engine.c $(BUILD)/flags | $(BUILD)/tests
+	$(CC) $(test_cflags) $(libs_cflags) -o $@ $< -ljansson $(libs_ldlibs) $(LDFLAGS)
+
+$(BUILD)/tests/random: tests/fuzz/random.c tests/fuzz/quiet.h $(ctl_objects) | $(BUILD)/tests
+	$(CC) $(test_cflags) -O2 -o $@ $< $(filter-out %/say.o,$(ctl_parts)) $(libs_ldlibs) $(LDFLAGS)
 
 # ---- fuzzing and mutation: not part of the tests' verdict ----
 

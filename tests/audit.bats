@@ -107,7 +107,8 @@ abi() {
 		c000003e 1073741907 mkdir (x32)
 		c000003e 1999 syscall 1999 (x86_64)
 		c000003e -1 syscall -1 (x86_64)
-		c0000015 39 syscall 39 (architecture 0xc0000015)
+		c0000015 39 mkdir (ppc64le)
+		80000015 39 syscall 39 (architecture 0x80000015)
 	END
 	)
 	run -0 stagefencectl audit --arch i386 - <<<'type=1326 audit(1.1:1): pid=1 comm="a" sig=0 syscall=39 code=0x7ffc0000'

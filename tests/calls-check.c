@@ -61,7 +61,10 @@ static void check_rows(void)
 		check(abi_count > 0, "%s: no ABI has it", c->name);
 		check(c->nr[ABI_X86_64] < 424 || (c->nr[ABI_X32] == c->nr[ABI_X86_64] + X32_BIT &&
 		                                  c->nr[ABI_I386] == c->nr[ABI_X86_64] &&
-		                                  c->nr[ABI_AARCH64] == c->nr[ABI_X86_64]),
+		                                  c->nr[ABI_AARCH64] == c->nr[ABI_X86_64] &&
+		                                  c->nr[ABI_RISCV64] == c->nr[ABI_X86_64] &&
+		                                  c->nr[ABI_PPC64LE] == c->nr[ABI_X86_64] &&
+		                                  c->nr[ABI_S390X] == c->nr[ABI_X86_64]),
 		      "%s: from 424 on, all ABIs have the same number", c->name);
 		before = c;
 	}
@@ -122,7 +125,7 @@ static void check_headers(void)
 	static const struct {
 		const char *name, *nr;
 	} known[] = {
-#define C(NAME, MAJOR, MINOR, X86_64, X32, I386, AARCH64, WIDTHS) { #NAME, NUMBER(__NR_##NAME) },
+#define C(NAME, MAJOR, MINOR, X86_64, X32, I386, AARCH64, RISCV64, PPC64LE, S390X, WIDTHS) { #NAME, NUMBER(__NR_##NAME) },
 #include "../wrapper/calls.def"
 #undef C
 	};
@@ -199,6 +202,9 @@ static void check_abis(void)
 		{ "SCMP_ARCH_X86", SCMP_ARCH_X86, ABI_I386 },
 		{ "aarch64", SCMP_ARCH_AARCH64, ABI_AARCH64 },
 		{ "SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64, ABI_AARCH64 },
+		{ "SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64, ABI_RISCV64 },
+		{ "SCMP_ARCH_PPC64LE", SCMP_ARCH_PPC64LE, ABI_PPC64LE },
+		{ "SCMP_ARCH_S390X", SCMP_ARCH_S390X, ABI_S390X },
 	};
 	enum abi abi;
 
@@ -226,6 +232,9 @@ int main(void)
 	check_libseccomp(ABI_X32, SCMP_ARCH_X32);
 	check_libseccomp(ABI_I386, SCMP_ARCH_X86);
 	check_libseccomp(ABI_AARCH64, SCMP_ARCH_AARCH64);
+	check_libseccomp(ABI_RISCV64, SCMP_ARCH_RISCV64);
+	check_libseccomp(ABI_PPC64LE, SCMP_ARCH_PPC64LE);
+	check_libseccomp(ABI_S390X, SCMP_ARCH_S390X);
 	check_headers();
 	check_widths();
 	check_abis();

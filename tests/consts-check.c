@@ -16,23 +16,26 @@
 /* The rows as they are written, to be found again through the functions. */
 static const struct row {
 	const char *name;
-	uint64_t x86_64, aarch64;
+	uint64_t x86_64, aarch64, elsewhere;
 } rows[] = {
-#define C(name, value) { #name, value, value },
-#define D(name, x86_64, aarch64) { #name, x86_64, aarch64 },
-#define A(name, value) { #name, value, value },
-#define S(name, number) { #name, number, number },
-#define Q(name, command) { #name, (uint64_t)(command) << 8, (uint64_t)(command) << 8 },
+#define C(name, value) { #name, value, value, value },
+#define D(name, x86_64, aarch64) { #name, x86_64, aarch64, NONE },
+#define A(name, value) { #name, value, value, value },
+#define P(name, value) { #name, value, value, NONE },
+#define B(name, value) { #name, value, value, NONE },
+#define S(name, number) { #name, number, number, number },
+#define Q(name, command) { #name, (uint64_t)(command) << 8, (uint64_t)(command) << 8, \
+	(uint64_t)(command) << 8 },
 #include "../wrapper/consts.def"
 };
 
 static const struct row errnos[] = {
-#define E(name, number) { #name, number, number },
+#define E(name, number) { #name, number, number, number },
 #include "../wrapper/consts.def"
 };
 
 static const struct row signals[] = {
-#define S(name, number) { #name, number, number },
+#define S(name, number) { #name, number, number, number },
 #include "../wrapper/consts.def"
 };
 
@@ -55,43 +58,43 @@ static void check(bool good, const char *format, ...)
 	putchar('\n');
 }
 
-static bool is_row(const char *name, size_t length)
+static bool is_row(const char *name, size_t length, enum consts_of of)
 {
 	for (size_t i = 0; i < COUNT(rows); i++)
 		if (strlen(rows[i].name) == length && memcmp(rows[i].name, name, length) == 0)
-			return true;
+			return of != CONSTS_ELSEWHERE || rows[i].elsewhere != NONE;
 	return false;
 }
 
-static void check_row(size_t i, bool aarch64)
+static void check_row(size_t i, enum consts_of of)
 {
 	const struct row *r = &rows[i];
 	size_t length = strlen(r->name);
-	uint64_t expected = aarch64 ? r->aarch64 : r->x86_64;
-	const char *arch = aarch64 ? "aarch64" : "x86_64";
+	uint64_t expected = of == CONSTS_AARCH64 ? r->aarch64 : of == CONSTS_X86_64 ? r->x86_64 : r->elsewhere;
+	const char *arch = of == CONSTS_AARCH64 ? "aarch64" : of == CONSTS_X86_64 ? "x86_64" : "others";
 	uint64_t value = ~expected, at = ~expected;
-	const char *name = const_at(i, aarch64, &at);
+	const char *name = const_at(i, of, &at);
 	const char *bad;
 	size_t bad_length;
 
 	if (expected == NONE) {
-		check(name == NULL && !const_value(r->name, length, aarch64, &value) &&
-		              !const_read(r->name, aarch64, &value, &bad, &bad_length),
+		check(name == NULL && !const_value(r->name, length, of, &value) &&
+		              !const_read(r->name, of, &value, &bad, &bad_length),
 		      "%s: known on %s", r->name, arch);
 		return;
 	}
 	check(name != NULL && strcmp(name, r->name) == 0 && at == expected,
 	      "%s: row %zu is another on %s", r->name, i, arch);
-	check(const_value(r->name, length, aarch64, &value) && value == expected,
+	check(const_value(r->name, length, of, &value) && value == expected,
 	      "%s: not found on %s, or with another value", r->name, arch);
 	value = ~expected;
-	check(const_read(r->name, aarch64, &value, &bad, &bad_length) && value == expected,
+	check(const_read(r->name, of, &value, &bad, &bad_length) && value == expected,
 	      "%s: not read on %s", r->name, arch);
-	name = const_name(r->name, aarch64, expected);
+	name = const_name(r->name, of, expected);
 	check(name != NULL && strncmp(name, r->name, length) == 0, "%s: not named on %s", r->name,
 	      arch);
 	/* KVM_SET_CPUID2 without its end is a constant too, the others are not. */
-	check(const_value(r->name, length - 1, aarch64, &value) == is_row(r->name, length - 1),
+	check(const_value(r->name, length - 1, of, &value) == is_row(r->name, length - 1, of),
 	      "%s: found by its beginning", r->name);
 }
 
@@ -108,8 +111,9 @@ static void check_rows(void)
 		check(length >= 3 && length < 60, "%s: too short or too long", rows[i].name);
 		check(rows[i].x86_64 != NONE || rows[i].aarch64 != NONE, "%s: nowhere",
 		      rows[i].name);
-		check_row(i, false);
-		check_row(i, true);
+		check_row(i, CONSTS_X86_64);
+		check_row(i, CONSTS_AARCH64);
+		check_row(i, CONSTS_ELSEWHERE);
 	}
 	check(const_at(COUNT(rows), false, &value) == NULL, "a row after the last");
 	check(const_at(SIZE_MAX, true, &value) == NULL, "a row far after the last");

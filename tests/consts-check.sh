@@ -73,6 +73,8 @@ cat >"$tmp/same.h" <<'EOF'
 #define C(name, value) \
 	_Static_assert((unsigned long long)(name) == (unsigned long long)(value), "differs");
 #define A(name, value) C(name, value)
+#define P(name, value) C(name, value)
+#define B(name, value) C(name, value)
 #define S(name, number) C(name, number)
 #define Q(name, command) C(name, command)
 #define E(name, number) C(name, number)
@@ -100,7 +102,7 @@ compare()
 		# Only the rows whose names occur, each in its line: gcc thinks long about others.
 		"$@" -E -dD "$tmp/rows.c" | tr -cs 'A-Za-z0-9_' '\n' | sort -u >"$tmp/words"
 		awk -F'[(,]' 'NR == FNR { word[$1]; next }
-			{ print /^[CDASQE]\(/ && !($2 in word) ? "" : $0 }' \
+			{ print /^[CDAPBSQE]\(/ && !($2 in word) ? "" : $0 }' \
 			"$tmp/words" wrapper/consts.def >"$tmp/rows.def"
 		echo '#include "same.h"' >>"$tmp/rows.c"
 		"$@" -fsyntax-only "$tmp/rows.c" >"$tmp/errors" 2>&1 || :
@@ -110,7 +112,7 @@ compare()
 		fi
 		awk -F: -v known="$tmp/known" -v differ="$tmp/differ" '
 			NR == FNR {
-				if (/^[CDASQE]\(/)
+				if (/^[CDAPBSQE]\(/)
 					row[FNR] = $0
 				next
 			}
@@ -126,7 +128,7 @@ compare()
 			}' "$tmp/rows.def" "$tmp/errors"
 	done
 	sort -u "$tmp/differ" | sed "s/^/$arch: not as in the headers: /"
-	constants=$(grep -c '^[CDASQE](' wrapper/consts.def)
+	constants=$(grep -c '^[CDAPBSQE](' wrapper/consts.def)
 	compared=$(sort -u "$tmp/known" | wc -l)
 	differ=$(sort -u "$tmp/differ" | wc -l)
 	echo "$arch: $constants constants, $compared compared with headers, $differ wrong"

@@ -1,5 +1,6 @@
 #include "bpf.h"
 
+#include <linux/audit.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,10 +113,14 @@ const char *bpf_check(const struct sock_filter *code, size_t count)
 	    : "a scratch word that is read before it is written";
 }
 
+/* A 64-bit field's high word comes first where the high byte does: audit.h tells by the
+ * architecture. */
 static uint32_t load(const struct seccomp_data *data, uint32_t at)
 {
 	uint32_t word;
 
+	if (!(data->arch & __AUDIT_ARCH_LE) && at > offsetof(struct seccomp_data, arch))
+		at ^= sizeof word;
 	memcpy(&word, (const char *)data + at, sizeof word);
 	return word;
 }

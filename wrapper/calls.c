@@ -11,12 +11,15 @@
 enum { X32_BIT = 0x40000000, NR_LIMIT = 1024 };
 
 static const struct call calls[] = {
-#define C(NAME, MAJOR, MINOR, X86_64, X32, I386, AARCH64, WIDTHS) \
+#define C(NAME, MAJOR, MINOR, X86_64, X32, I386, AARCH64, RISCV64, PPC64LE, S390X, WIDTHS) \
 	{ #NAME, (MAJOR) << KERNEL_SHIFT | (MINOR), \
 		{ [ABI_X86_64] = X86_64, \
 		    [ABI_X32] = X32, \
 		    [ABI_I386] = I386, \
-		    [ABI_AARCH64] = AARCH64 }, \
+		    [ABI_AARCH64] = AARCH64, \
+		    [ABI_RISCV64] = RISCV64, \
+		    [ABI_PPC64LE] = PPC64LE, \
+		    [ABI_S390X] = S390X }, \
 		WIDTHS },
 #include "calls.def"
 #undef C
@@ -25,8 +28,9 @@ static const struct call calls[] = {
 enum { CALL_COUNT = sizeof calls / sizeof calls[0] };
 
 /* A number past NR_LIMIT would be left out of by_nr, a seventh width would eat its final NUL. */
-#define C(NAME, MAJOR, MINOR, X86_64, X32, I386, AARCH64, WIDTHS) \
+#define C(NAME, MAJOR, MINOR, X86_64, X32, I386, AARCH64, RISCV64, PPC64LE, S390X, WIDTHS) \
 	_Static_assert((X86_64) < NR_LIMIT && (I386) < NR_LIMIT && (AARCH64) < NR_LIMIT && \
+		(RISCV64) < NR_LIMIT && (PPC64LE) < NR_LIMIT && (S390X) < NR_LIMIT && \
 		((X32) == -1 || ((X32) >= X32_BIT && (X32) < X32_BIT + NR_LIMIT)), \
 	    #NAME ": a number is out of range"); \
 	_Static_assert(sizeof(WIDTHS) <= sizeof calls[0].widths, #NAME ": more than six widths");
@@ -132,10 +136,16 @@ static const struct {
 	{ "i386", ABI_I386 },
 	{ "x86", ABI_I386 },
 	{ "aarch64", ABI_AARCH64 },
+	{ "riscv64", ABI_RISCV64 },
+	{ "ppc64le", ABI_PPC64LE },
+	{ "s390x", ABI_S390X },
 	{ "SCMP_ARCH_X86_64", ABI_X86_64 },
 	{ "SCMP_ARCH_X32", ABI_X32 },
 	{ "SCMP_ARCH_X86", ABI_I386 },
 	{ "SCMP_ARCH_AARCH64", ABI_AARCH64 },
+	{ "SCMP_ARCH_RISCV64", ABI_RISCV64 },
+	{ "SCMP_ARCH_PPC64LE", ABI_PPC64LE },
+	{ "SCMP_ARCH_S390X", ABI_S390X },
 };
 
 const char *abi_name(enum abi abi)
@@ -156,7 +166,7 @@ bool abi_named(const char *name, enum abi *abi)
 	return false;
 }
 
-enum abi abi_native(void)
+enum abi abi_here(void)
 {
 #if defined __x86_64__ && defined __ILP32__
 	return ABI_X32;
@@ -169,4 +179,34 @@ enum abi abi_native(void)
 #else
 #error "no system call table for this machine"
 #endif
+}
+
+static enum abi chosen = ABI_COUNT;
+
+void abi_choose(enum abi abi)
+{
+	chosen = abi;
+}
+
+enum abi abi_native(void)
+{
+	return chosen == ABI_COUNT ? abi_here() : chosen;
+}
+
+static bool is_x86(enum abi abi)
+{
+	return abi == ABI_X86_64 || abi == ABI_X32 || abi == ABI_I386;
+}
+
+/* A 64-bit kernel of x86 is the only one of ours that takes foreign calls and is asked for it; i386
+ * by itself has neither of the other two. */
+bool abi_runs(enum abi abi)
+{
+	return abi == abi_native() ||
+	    (is_x86(abi) && is_x86(abi_native()) && abi_native() != ABI_I386);
+}
+
+bool abi_swaps(enum abi abi)
+{
+	return abi == ABI_S390X; /* the only one of ours with the high byte first */
 }

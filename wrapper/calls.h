@@ -10,7 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum abi { ABI_X86_64, ABI_X32, ABI_I386, ABI_AARCH64, ABI_COUNT };
+enum abi {
+	ABI_X86_64,
+	ABI_X32,
+	ABI_I386,
+	ABI_AARCH64,
+	ABI_RISCV64,
+	ABI_PPC64LE,
+	ABI_S390X,
+	ABI_COUNT
+};
 
 enum { KERNEL_SHIFT = 8 };
 
@@ -43,13 +52,29 @@ static inline uint32_t abi_audit_arch(enum abi abi)
 	static const uint32_t arch[ABI_COUNT] = { [ABI_X86_64] = AUDIT_ARCH_X86_64,
 		[ABI_X32] = AUDIT_ARCH_X86_64,
 		[ABI_I386] = AUDIT_ARCH_I386,
-		[ABI_AARCH64] = AUDIT_ARCH_AARCH64 };
+		[ABI_AARCH64] = AUDIT_ARCH_AARCH64,
+		[ABI_RISCV64] = AUDIT_ARCH_RISCV64,
+		[ABI_PPC64LE] = AUDIT_ARCH_PPC64LE,
+		[ABI_S390X] = AUDIT_ARCH_S390X };
 
 	return arch[abi];
 }
 
 const char *abi_name(enum abi abi);
 bool abi_named(const char *name, enum abi *abi); /* our names, and OCI's SCMP_ARCH_* */
+
+/*
+ * The ABI that policies are for: this machine's, abi_here(), or another one after abi_choose(),
+ * which is to be called before anything is read, if at all.
+ */
 enum abi abi_native(void);
+enum abi abi_here(void);
+void abi_choose(enum abi abi);
+
+/* May a call come in by this ABI where abi_native() is the native one? x86 has three. */
+bool abi_runs(enum abi abi);
+
+/* Are words in the other order in memory than they are here? */
+bool abi_swaps(enum abi abi);
 
 #endif

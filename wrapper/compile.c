@@ -52,13 +52,17 @@ static uint32_t add_program(
 {
 	struct sock_filter code[BPF_MAXINSNS];
 	struct image_program p = { .first = c->image.part[IMAGE_CODE].count,
-		.cookie = cookie,
 		.flags = seccomp_flags(s) };
 
 	digest_of(s, loader ? "outer" : "exact", body, p.digest);
-	p.count = fence_prologue(code, p.digest, cookie, body->code, body->count);
+	/* for another machine there is nothing but the body to judge: the prologue is this one's */
+	cookie = cookie && abi_native() == abi_here();
+	p.count = abi_native() == abi_here()
+	    ? fence_prologue(code, p.digest, cookie, body->code, body->count)
+	    : 0;
 	memcpy(code + p.count, body->code, body->count * sizeof *code);
 	p.count += (uint32_t)body->count;
+	p.cookie = cookie;
 	if (!verify_program(c->policy, s, loader, cookie, code, p.count)) {
 		c->good = false;
 		return IMAGE_NONE;
@@ -67,6 +71,12 @@ static uint32_t add_program(
 	for (uint32_t i = 0; i < p.count; i++)
 		image_add(&c->image, IMAGE_CODE, &code[i]);
 	return image_add(&c->image, IMAGE_PROGRAMS, &p);
+}
+
+/* Elsewhere policies are judged and exported, but there is no wrapper. */
+static bool raises_fences(enum abi abi)
+{
+	return abi == ABI_X86_64 || abi == ABI_AARCH64;
 }
 
 static void add_programs(struct compile *c, const struct stage *s, struct image_stage *out)
@@ -90,7 +100,7 @@ static void add_programs(struct compile *c, const struct stage *s, struct image_
 	}
 	if (!policy_has_fence(c->policy, s))
 		return;
-	if (lacks != NULL && !s->attributes.no_new_privs) {
+	if (lacks != NULL && !s->attributes.no_new_privs && raises_fences(abi_native())) {
 		say_at(s->own.origin.file, s->own.origin.line,
 		    "stage %s refuses %s, which the dynamic loader needs; that "
 		    "takes two fences, and no_new_privs = true",
@@ -104,7 +114,7 @@ static void add_programs(struct compile *c, const struct stage *s, struct image_
 	}
 	out->exact = add_program(c, s, &body, false, false);
 	out->exec = may_exec ? out->exact : add_program(c, s, &body, false, true);
-	if (lacks == NULL)
+	if (lacks == NULL || !raises_fences(abi_native()))
 		return;
 	say_note(s->own.origin.file, s->own.origin.line,
 	    "stage %s refuses %s, which the dynamic loader needs: it takes two fences, and starts "

@@ -696,7 +696,7 @@ static bool read_constant(struct reader *r, const config_setting_t *s, uint64_t 
 
 	if (text == NULL)
 		return false;
-	if (const_read(text, abi_native() == ABI_AARCH64, value, &bad, &length)) {
+	if (const_read(text, policy_constants(), value, &bad, &length)) {
 		if (*value != FENCE_PLACE_UID && *value != FENCE_PLACE_GID)
 			return true;
 		SAY(r, s, "%s: this very number is taken; write the condition with a mask",
@@ -704,6 +704,12 @@ static bool read_constant(struct reader *r, const config_setting_t *s, uint64_t 
 		return false;
 	}
 	word = arena_text(r->arena, bad, length);
+	if (policy_constants() == CONSTS_ELSEWHERE &&
+	    const_value(word, length, CONSTS_X86_64, value)) {
+		SAY(r, s, "%s: what %s is on %s is not known; write the number", name_of(s), word,
+		    abi_name(abi_native()));
+		return false;
+	}
 	near = const_nearest(word);
 	SAY(r, s, "%s: \"%s\" is neither a known constant nor a number%s%s%s", name_of(s), word,
 	    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
@@ -1370,8 +1376,11 @@ static void read_architectures(struct reader *r, const config_setting_t *s, stru
 		if (name == NULL)
 			continue;
 		if (!abi_named(name, &abi))
-			SAY(r, s, "unknown architecture %s: x86_64, x32, i386 or aarch64", name);
-		else if (abi != abi_native() && abi_native() == ABI_X86_64 && abi != ABI_AARCH64)
+			SAY(r, s,
+			    "unknown architecture %s: x86_64, x32, i386, aarch64, riscv64, ppc64le "
+			    "or s390x",
+			    name);
+		else if (abi != abi_native() && abi_runs(abi))
 			a->architectures |= 1u << abi;
 		/* one that this machine never runs is neither here nor there: a policy may serve
 		 * several */

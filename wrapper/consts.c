@@ -17,6 +17,8 @@ static const struct names {
 #define C(name, value) char at_##name[sizeof #name];
 #define D(name, x86_64, aarch64) char at_##name[sizeof #name];
 #define A(name, value) char at_##name[sizeof #name];
+#define P(name, value) char at_##name[sizeof #name];
+#define B(name, value) char at_##name[sizeof #name];
 #define S(name, number) char at_##name[sizeof #name];
 #define Q(name, command) char at_##name[sizeof #name];
 #define E(name, number) char at_##name[sizeof #name];
@@ -25,6 +27,8 @@ static const struct names {
 #define C(name, value) #name,
 #define D(name, x86_64, aarch64) #name,
 #define A(name, value) #name,
+#define P(name, value) #name,
+#define B(name, value) #name,
 #define S(name, number) #name,
 #define Q(name, command) #name,
 #define E(name, number) #name,
@@ -33,28 +37,31 @@ static const struct names {
 
 struct constant {
 	uint32_t at; /* in names */
-	uint64_t x86_64, aarch64;
+	uint64_t x86_64, aarch64, elsewhere;
 	bool hidden; /* const_name() prefers another */
 };
 
 static const struct constant constants[] = {
-#define C(name, value) { offsetof(struct names, at_##name), value, value, false },
-#define D(name, x86_64, aarch64) { offsetof(struct names, at_##name), x86_64, aarch64, false },
-#define A(name, value) { offsetof(struct names, at_##name), value, value, true },
-#define S(name, number) { offsetof(struct names, at_##name), number, number, false },
+#define C(name, value) { offsetof(struct names, at_##name), value, value, value, false },
+#define D(name, x86_64, aarch64) \
+	{ offsetof(struct names, at_##name), x86_64, aarch64, NONE, false },
+#define A(name, value) { offsetof(struct names, at_##name), value, value, value, true },
+#define P(name, value) { offsetof(struct names, at_##name), value, value, NONE, false },
+#define B(name, value) { offsetof(struct names, at_##name), value, value, NONE, true },
+#define S(name, number) { offsetof(struct names, at_##name), number, number, number, false },
 #define Q(name, command) \
 	{ offsetof(struct names, at_##name), (uint64_t)(command) << 8, (uint64_t)(command) << 8, \
-		false },
+		(uint64_t)(command) << 8, false },
 #include "consts.def"
 };
 
 static const struct constant errnos[] = {
-#define E(name, number) { offsetof(struct names, at_##name), number, number, false },
+#define E(name, number) { offsetof(struct names, at_##name), number, number, number, false },
 #include "consts.def"
 };
 
 static const struct constant signals[] = {
-#define S(name, number) { offsetof(struct names, at_##name), number, number, false },
+#define S(name, number) { offsetof(struct names, at_##name), number, number, number, false },
 #include "consts.def"
 };
 
@@ -75,12 +82,17 @@ static const char *name_at(const struct constant *c)
 	return (const char *)&names + c->at;
 }
 
-static uint64_t value_of(const struct constant *c, bool aarch64)
+static uint64_t value_of(const struct constant *c, enum consts_of of)
 {
-	return aarch64 ? c->aarch64 : c->x86_64;
+	switch (of) {
+	case CONSTS_X86_64: return c->x86_64;
+	case CONSTS_AARCH64: return c->aarch64;
+	case CONSTS_ELSEWHERE: break;
+	}
+	return c->elsewhere;
 }
 
-bool const_value(const char *name, size_t length, bool aarch64, uint64_t *value)
+bool const_value(const char *name, size_t length, enum consts_of of, uint64_t *value)
 {
 	size_t low = 0, high = CONSTANT_COUNT;
 
@@ -90,9 +102,9 @@ bool const_value(const char *name, size_t length, bool aarch64, uint64_t *value)
 		int order = strncmp(name, name_at(c), length);
 
 		if (order == 0 && strlen(name_at(c)) == length) {
-			if (value_of(c, aarch64) == NONE)
+			if (value_of(c, of) == NONE)
 				return false;
-			*value = value_of(c, aarch64);
+			*value = value_of(c, of);
 			return true;
 		}
 		if (order > 0)
@@ -136,7 +148,7 @@ static bool read_decimal(const char *text, size_t length, uint64_t *value)
 }
 
 static bool read_part(
-    const char *part, size_t length, bool aarch64, uint64_t *value, bool *negative)
+    const char *part, size_t length, enum consts_of of, uint64_t *value, bool *negative)
 {
 	*negative = false;
 	if (length > 0 && part[0] == '-') {
@@ -152,14 +164,14 @@ static bool read_part(
 		return read_digits(part + 2, length - 2, 8, value);
 	if (read_decimal(part, length, value))
 		return true;
-	if (!const_value(part, length, aarch64, value))
+	if (!const_value(part, length, of, value))
 		return false;
 	*negative = *value > INT64_MAX;
 	return true;
 }
 
 bool const_read(
-    const char *text, bool aarch64, uint64_t *value, const char **bad, size_t *bad_length)
+    const char *text, enum consts_of of, uint64_t *value, const char **bad, size_t *bad_length)
 {
 	const char *end = text + strlen(text);
 	const char *part = text;
@@ -175,7 +187,7 @@ bool const_read(
 		part += strspn(part, blank);
 		while (stop > part && strchr(blank, stop[-1]) != NULL)
 			stop--;
-		if (!read_part(part, (size_t)(stop - part), aarch64, &one, &negative) ||
+		if (!read_part(part, (size_t)(stop - part), of, &one, &negative) ||
 		    (negative && !alone)) {
 			*bad = part;
 			*bad_length = (size_t)(stop - part);
@@ -309,14 +321,14 @@ const char *const_errno_nearest(const char *word)
 	return nearest(errnos, ERRNO_COUNT, word);
 }
 
-const char *const_name(const char *prefix, bool aarch64, uint64_t value)
+const char *const_name(const char *prefix, enum consts_of of, uint64_t value)
 {
 	size_t length = strlen(prefix);
 	const char *second = NULL;
 
 	for (size_t i = 0; i < CONSTANT_COUNT; i++) {
 		const struct constant *c = &constants[i];
-		uint64_t v = value_of(c, aarch64);
+		uint64_t v = value_of(c, of);
 		bool same = v == value || (v >> 32 == UINT32_MAX && (uint32_t)v == value);
 
 		if (!same || v == NONE || strncmp(prefix, name_at(c), length) != 0)
@@ -334,10 +346,10 @@ size_t const_count(void)
 	return CONSTANT_COUNT;
 }
 
-const char *const_at(size_t i, bool aarch64, uint64_t *value)
+const char *const_at(size_t i, enum consts_of of, uint64_t *value)
 {
-	if (i >= CONSTANT_COUNT || value_of(&constants[i], aarch64) == NONE)
+	if (i >= CONSTANT_COUNT || value_of(&constants[i], of) == NONE)
 		return NULL;
-	*value = value_of(&constants[i], aarch64);
+	*value = value_of(&constants[i], of);
 	return name_at(&constants[i]);
 }

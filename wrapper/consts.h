@@ -10,8 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* On others are known those that are the same everywhere. The first two are as false and true. */
+enum consts_of { CONSTS_X86_64, CONSTS_AARCH64, CONSTS_ELSEWHERE };
+
 /* False: there is none of this name, or none on this architecture. */
-bool const_value(const char *name, size_t length, bool aarch64, uint64_t *value);
+bool const_value(const char *name, size_t length, enum consts_of of, uint64_t *value);
 
 /*
  * "O_WRONLY | O_CREAT", "CLONE_NEWUSER|0x20", "65535", "0x10", "0o755", "-1". "0755" is refused,
@@ -20,7 +23,7 @@ bool const_value(const char *name, size_t length, bool aarch64, uint64_t *value)
  * text that is at fault, of length 0 where something is missing.
  */
 bool const_read(
-    const char *text, bool aarch64, uint64_t *value, const char **bad, size_t *bad_length);
+    const char *text, enum consts_of of, uint64_t *value, const char **bad, size_t *bad_length);
 
 /* A name of consts.def or a decimal number: 1 to 4095, which is all that a filter can return. */
 bool const_errno(const char *text, unsigned *value);
@@ -38,10 +41,10 @@ const char *const_errno_nearest(const char *word);
  * A name that begins with prefix and has this value there, or NULL. Negative ones are also found
  * by their 32 bits: an int's upper half in a register is whatever the compiler left.
  */
-const char *const_name(const char *prefix, bool aarch64, uint64_t value);
+const char *const_name(const char *prefix, enum consts_of of, uint64_t value);
 
 /* All but the errnos, sorted by name. NULL: the architecture has no such constant; go on. */
 size_t const_count(void);
-const char *const_at(size_t i, bool aarch64, uint64_t *value);
+const char *const_at(size_t i, enum consts_of of, uint64_t *value);
 
 #endif

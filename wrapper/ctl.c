@@ -22,11 +22,14 @@
 #include "conf.h"
 #include "consts.h"
 #include "doctor.h"
+#include "document.h"
 #include "expect.h"
 #include "explain.h"
+#include "export.h"
 #include "filter.h"
 #include "image.h"
 #include "jacamar.h"
+#include "json.h"
 #include "mem.h"
 #include "policy.h"
 #include "reach.h"
@@ -48,6 +51,7 @@ struct options {
 	bool verbose;       /* -v */
 	bool json;          /* --json */
 	bool lossy;         /* --lossy */
+	bool kubernetes;    /* --kubernetes */
 	bool verify;        /* --verify */
 };
 
@@ -153,18 +157,24 @@ static const struct image_header *get_image(struct arena *a, const struct option
 static int run_check(const struct options *o, char **argv)
 {
 	struct arena *a = arena_new();
-	struct sources sources;
+	struct sources sources = { NULL, 0 };
+	struct json j;
 	size_t size;
 	const struct policy *p;
 	const void *image;
 
 	(void)argv;
 	say_notes(true);
+	if (o->json)
+		document_begin(&j, "check");
 	p = conf_read(a, o->conf, vendor_folder(a), &sources);
 	image = p == NULL ? NULL : compile_policy(p, &sources, a, &size);
 	if (image != NULL)
 		reach_note(p, o->conf != NULL ? o->conf : PATH_CONF, a);
-	if (o->verbose) {
+	if (o->json) {
+		document_check(&j, image, &sources, a);
+		document_end(&j, image != NULL);
+	} else if (o->verbose) {
 		print_sources(&sources);
 		if (image != NULL)
 			reach_print(p, a);
@@ -243,13 +253,23 @@ static const struct stage *find_stage(const struct policy *p, const char *name)
 static int run_show(const struct options *o, char **argv)
 {
 	struct arena *a = arena_new();
-	const struct policy *p = read_policy(a, o->conf);
-	const struct stage *s = p != NULL && o->stage != NULL ? find_stage(p, o->stage) : NULL;
-	bool good = p != NULL && (o->stage == NULL || s != NULL);
+	const struct policy *p;
+	const struct stage *s;
+	struct json j;
+	bool good;
 
 	(void)argv;
-	if (good)
+	if (o->json)
+		document_begin(&j, "show");
+	p = read_policy(a, o->conf);
+	s = p != NULL && o->stage != NULL ? find_stage(p, o->stage) : NULL;
+	good = p != NULL && (o->stage == NULL || s != NULL);
+	if (good && o->json)
+		document_show(&j, p, s, a);
+	else if (good)
 		explain_show(p, s, a);
+	if (o->json)
+		document_end(&j, good);
 	arena_free(a);
 	return good ? GOOD : BAD;
 }
@@ -264,7 +284,7 @@ static const uint64_t *read_arguments(struct arena *a, char **argv)
 	const char *bad;
 
 	for (size_t i = 0; i < ARGUMENTS && argv[i] != NULL; i++)
-		if (!const_read(argv[i], abi_native() == ABI_AARCH64, &args[i], &bad, &length)) {
+		if (!const_read(argv[i], policy_constants(), &args[i], &bad, &length)) {
 			say("\"%s\" is neither a known constant nor a number", argv[i]);
 			return NULL;
 		}
@@ -274,16 +294,27 @@ static const uint64_t *read_arguments(struct arena *a, char **argv)
 static int run_explain(const struct options *o, char **argv)
 {
 	struct arena *a = arena_new();
-	const struct policy *p = read_policy(a, o->conf);
-	const struct stage *s = p != NULL ? find_stage(p, o->stage) : NULL;
+	const struct policy *p;
+	const struct stage *s;
 	const struct call *call = call_named(argv[0]);
-	const uint64_t *args = argv[1] != NULL ? read_arguments(a, argv + 1) : NULL;
-	bool good = s != NULL && call != NULL && (args != NULL || argv[1] == NULL);
+	const uint64_t *args;
+	struct json j;
+	bool good;
 
+	if (o->json)
+		document_begin(&j, "explain");
+	p = read_policy(a, o->conf);
+	s = p != NULL ? find_stage(p, o->stage) : NULL;
+	args = argv[1] != NULL ? read_arguments(a, argv + 1) : NULL;
+	good = s != NULL && call != NULL && (args != NULL || argv[1] == NULL);
 	if (call == NULL)
 		say("unknown system call %s", argv[0]);
-	if (good)
+	if (good && o->json)
+		document_explain(&j, p, s, call, args, a);
+	else if (good)
 		explain_call(p, s, call, args, a);
+	if (o->json)
+		document_end(&j, good);
 	arena_free(a);
 	return good ? GOOD : BAD;
 }
@@ -294,10 +325,18 @@ static bool names_file(const char *text)
 	return strchr(text, '/') != NULL || strchr(text, '.') != NULL;
 }
 
-static bool diff_policies(
-    const struct policy *p, const struct policy *q, const char *only, struct arena *a)
+static void say_only(struct json *j, const struct stage *s, bool first)
 {
-	bool same = only != NULL || explain_diff_top(p, q, a);
+	if (j != NULL)
+		document_only(j, s, first);
+	else
+		printf("%s: only in the %s\n", s->own.name, first ? "first" : "second");
+}
+
+static bool diff_policies(struct json *j, const struct policy *p, const struct policy *q,
+    const char *only, struct arena *a)
+{
+	bool same = only != NULL || explain_diff_top(p, q, j, a);
 
 	for (size_t i = 0; i < p->stage_count; i++) {
 		const struct stage *s = p->stages[i], *t = NULL;
@@ -309,8 +348,8 @@ static bool diff_policies(
 			    strcmp(q->stages[k]->own.name, s->own.name) == 0)
 				t = q->stages[k];
 		if (t == NULL)
-			printf("%s: only in the first\n", s->own.name);
-		same = t != NULL && explain_diff(p, s, q, t, a) && same;
+			say_only(j, s, true);
+		same = t != NULL && explain_diff(p, s, q, t, j, a) && same;
 	}
 	for (size_t k = 0; k < q->stage_count; k++) {
 		bool found = q->stages[k]->is_profile ||
@@ -320,7 +359,7 @@ static bool diff_policies(
 			found = !p->stages[i]->is_profile &&
 			    strcmp(q->stages[k]->own.name, p->stages[i]->own.name) == 0;
 		if (!found)
-			printf("%s: only in the second\n", q->stages[k]->own.name);
+			say_only(j, q->stages[k], false);
 		same = same && found;
 	}
 	return same;
@@ -330,15 +369,26 @@ static int run_diff(const struct options *o, char **argv)
 {
 	struct arena *a = arena_new();
 	bool files = names_file(argv[0]) || names_file(argv[1]), same = false;
-	const struct policy *p = read_policy(a, files ? argv[0] : o->conf);
-	const struct policy *q = files ? read_policy(a, argv[1]) : p;
-	const struct stage *s = !files && p != NULL ? find_stage(p, argv[0]) : NULL;
-	const struct stage *t = !files && p != NULL ? find_stage(p, argv[1]) : NULL;
+	const struct policy *p, *q;
+	const struct stage *s, *t;
+	struct json document, *j = o->json ? &document : NULL;
 
+	if (j != NULL)
+		document_begin(j, "diff");
+	p = read_policy(a, files ? argv[0] : o->conf);
+	q = files ? read_policy(a, argv[1]) : p;
+	s = !files && p != NULL ? find_stage(p, argv[0]) : NULL;
+	t = !files && p != NULL ? find_stage(p, argv[1]) : NULL;
+	if (j != NULL)
+		json_array(j, "differences");
 	if (files && p != NULL && q != NULL)
-		same = diff_policies(p, q, o->stage, a);
+		same = diff_policies(j, p, q, o->stage, a);
 	else if (s != NULL && t != NULL)
-		same = explain_diff(p, s, q, t, a);
+		same = explain_diff(p, s, q, t, j, a);
+	if (j != NULL) {
+		json_close(j);
+		document_end(j, same);
+	}
 	arena_free(a);
 	return same ? GOOD : BAD;
 }
@@ -350,13 +400,23 @@ static int run_test(const struct options *o, char **argv)
 	struct expect e = { .file = o->conf != NULL ? o->conf : PATH_CONF,
 		.stage = o->stage,
 		.junit = o->junit,
+		.quiet = o->json,
 		.wrapper = wrapper_program(a) };
+	struct json j;
 	bool good;
 
 	(void)argv;
+	/* what is written before commands are run must not wait in a buffer that they inherit */
+	if (o->json)
+		say_keep();
 	e.policy = conf_read(a, o->conf, vendor_folder(a), &sources);
 	e.image = e.policy == NULL ? NULL : compile_policy(e.policy, &sources, a, &e.image_size);
 	good = e.image != NULL && expect_test(&e, a);
+	if (o->json) {
+		document_begin(&j, "test");
+		document_test(&j, &e);
+		document_end(&j, good);
+	}
 	arena_free(a);
 	return good ? GOOD : BAD;
 }
@@ -450,6 +510,38 @@ static int run_doctor(const struct options *o, char **argv)
 	return good ? GOOD : BAD;
 }
 
+/* Into a file the profile alone, so that the pod's lines can be pasted from the terminal. */
+static int run_export(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	const struct policy *p;
+	const struct stage *s;
+	enum export_format format;
+	const void *data = NULL;
+	size_t size;
+	bool good, file = o->output != NULL && strcmp(o->output, "-") != 0;
+
+	(void)argv;
+	if (!export_named(o->to, &format) || (o->kubernetes && (format != EXPORT_OCI || !file))) {
+		if (o->kubernetes)
+			say("--kubernetes goes with --to oci, and with -o FILE for the profile");
+		else
+			say("export needs --to oci, bpf, pfc, systemd or c");
+		arena_free(a);
+		return USAGE;
+	}
+	p = read_policy(a, o->conf);
+	s = p != NULL ? find_stage(p, o->stage) : NULL;
+	say_notes(true); /* the policy's own are check's */
+	if (s != NULL)
+		data = export_stage(p, s, format, o->lossy, a, &size);
+	good = data != NULL && image_write(file ? o->output : "-", data, size);
+	if (good && o->kubernetes)
+		printf("%s", export_pod(s, o->output, a));
+	arena_free(a);
+	return good ? GOOD : BAD;
+}
+
 static const struct command {
 	const char *name;
 	const char *options; /* letters, as for getopt(3) */
@@ -457,19 +549,23 @@ static const struct command {
 	const char *arguments, *what;
 	int (*run)(const struct options *, char **argv);
 } commands[] = {
-	{ "check", "c:v", 0, 0, "[-v] [-c FILE]",
+	{ "check", "c:vA:N", 0, 0, "[-v] [-c FILE] [--arch ARCH] [--json]",
 	    "read the policy, prove its filters and report every mistake", run_check },
 	{ "compile", "c:o:v", 0, 0, "[-v] [-c FILE] [-o IMAGE]",
 	    "write the compiled policy, for the system into " PATH_IMAGE, run_compile },
-	{ "show", "c:s:", 0, 0, "[-c FILE] [-s STAGE]",
+	{ "show", "c:s:A:N", 0, 0, "[-c FILE] [-s STAGE] [--arch ARCH] [--json]",
 	    "print what the policy comes to, each rule with its file and line", run_show },
-	{ "explain", "c:s:", 1, 7, "[-c FILE] [-s STAGE] CALL [ARG...]",
+	{ "explain", "c:s:A:N", 1, 7, "[-c FILE] [-s STAGE] [--arch ARCH] [--json] CALL [ARG...]",
 	    "say what happens to a call, which rule decides and what would change it",
 	    run_explain },
-	{ "test", "c:s:J:", 0, 0, "[-c FILE] [-s STAGE] [--junit FILE]",
+	{ "test", "c:s:J:N", 0, 0, "[-c FILE] [-s STAGE] [--junit FILE] [--json]",
 	    "try what the policy expects of itself, calls and commands, and print TAP", run_test },
-	{ "diff", "c:s:", 2, 2, "[-c FILE] [-s STAGE] A B",
+	{ "diff", "c:s:N", 2, 2, "[-c FILE] [-s STAGE] [--json] A B",
 	    "say what is different between two policies' files, or two stages", run_diff },
+	{ "export", "c:s:o:T:A:LK", 0, 0,
+	    "--to FORMAT [-c FILE] [-s STAGE] [-o FILE] [--arch ARCH] [--lossy] "
+	    "[--kubernetes]",
+	    "write a stage's filter as others take it", run_export },
 	{ "import", "F:o:", 1, 1, "--from jacamar [-o FILE] TOML",
 	    "turn Jacamar CI's [auth.seccomp] into a policy", run_import },
 	{ "audit", "c:NA:", 0, 1, "[-c FILE] [--arch ARCH] [--json] [FILE|-]",
@@ -491,12 +587,17 @@ static void print_help(FILE *to)
 	    "\n  -c FILE    this policy instead of " PATH_CONF " and its drop-ins\n"
 	    "  -s STAGE   this stage only\n"
 	    "  --junit FILE  write a report for a CI service there, too\n"
-	    "  -o FILE    write the compiled policy (import: the text) there; - is standard "
+	    "  -o FILE    write the compiled policy (import, export: what they make) there; - is "
+	    "standard "
 	    "output\n"
-	    "  --arch ARCH  of records that do not say: x86_64, x32, i386 or aarch64\n"
-	    "  --json     JSON instead of text\n"
 	    "  --verify   read the filters back from the kernel and compare them; for root\n"
 	    "  -v         say which files were read\n"
+	    "  --arch ARCH   for x86_64, x86, x32, aarch64, riscv64, ppc64le or s390x, not for "
+	    "here\n"
+	    "  --json        JSON instead of text\n"
+	    "  --to FORMAT   oci, bpf, pfc, systemd or c\n"
+	    "  --lossy       write also what does not mean quite the same, and stricter\n"
+	    "  --kubernetes  print what a pod says to use the profile\n"
 	    "  -h, -V     print this, or the version\n\n"
 	    "Exit status: 0 good, 1 the answer is no, 2 wrong usage.\n");
 }
@@ -509,6 +610,7 @@ enum {
 	OPTION_ARCH = 'A',
 	OPTION_JSON = 'N',
 	OPTION_LOSSY = 'L',
+	OPTION_KUBERNETES = 'K',
 	OPTION_VERIFY = 'Y'
 };
 static const struct option long_options[] = {
@@ -518,6 +620,7 @@ static const struct option long_options[] = {
 	{ "arch", required_argument, NULL, OPTION_ARCH },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "lossy", no_argument, NULL, OPTION_LOSSY },
+	{ "kubernetes", no_argument, NULL, OPTION_KUBERNETES },
 	{ "verify", no_argument, NULL, OPTION_VERIFY },
 	{ NULL, 0, NULL, 0 },
 };
@@ -526,6 +629,18 @@ static int usage(const struct command *command)
 {
 	say("usage: stagefencectl %s %s", command->name, command->arguments);
 	return USAGE;
+}
+
+static bool choose_arch(const char *name)
+{
+	enum abi abi;
+
+	if (!abi_named(name, &abi)) {
+		say("--arch must be one of x86_64, x86, x32, aarch64, riscv64, ppc64le, s390x");
+		return false;
+	}
+	abi_choose(abi);
+	return true;
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -552,11 +667,15 @@ static int run(const struct command *command, int argc, char **argv)
 		case OPTION_ARCH: o.arch = optarg; break;
 		case OPTION_JSON: o.json = true; break;
 		case OPTION_LOSSY: o.lossy = true; break;
+		case OPTION_KUBERNETES: o.kubernetes = true; break;
 		case OPTION_VERIFY: o.verify = true; break;
 		default: free(letters); return usage(command);
 		}
 	}
 	free(letters);
+	/* audit's is about a log's numbers */
+	if (o.arch != NULL && command->run != run_audit && !choose_arch(o.arch))
+		return USAGE;
 	if (argc - optind < command->least || argc - optind > command->most)
 		return usage(command);
 	status = command->run(&o, argv + optind);

@@ -10,6 +10,7 @@
 
 struct arena;
 struct policy;
+struct result;
 
 /* What to try, and with what. */
 struct expect {
@@ -20,10 +21,13 @@ struct expect {
 	const char *stage;   /* this one only, or NULL */
 	const char *wrapper; /* the program stagefence */
 	const char *junit;   /* a report for machines goes there, or NULL */
+	bool quiet;          /* no TAP: the results are for the caller */
+	struct result *results;
+	size_t count;
 };
 
 /* TAP on standard output. True: all is as expected. Otherwise the TAP says what is not, or it has
  * been said why there is none. */
-bool expect_test(const struct expect *e, struct arena *a);
+bool expect_test(struct expect *e, struct arena *a);
 
 #endif

@@ -6,13 +6,14 @@
 
 #include "calls.h"
 #include "consts.h"
+#include "document.h"
 #include "mem.h"
 #include "plain.h"
 #include "policy.h"
 
 enum { LINE_WIDTH = 96, LAYERS_MAX = 64 };
 
-static const char *op_text(enum condition_op op)
+const char *explain_op(enum condition_op op)
 {
 	static const char *const texts[] = { "==", "!=", "<", "<=", ">", ">=" };
 
@@ -37,7 +38,7 @@ const char *explain_conditions(struct arena *a, const struct condition *c, size_
 	for (size_t i = 0; i < count; i++, c++)
 		text = arena_format(a, "%s%sarg %u%s%s %s %s", text, i > 0 ? " and " : "", c->arg,
 		    is_masked(c) ? " & " : "",
-		    is_masked(c) ? value_text(a, c->mask_text, c->mask) : "", op_text(c->op),
+		    is_masked(c) ? value_text(a, c->mask_text, c->mask) : "", explain_op(c->op),
 		    value_text(a, c->value_text, c->value));
 	return text;
 }
@@ -63,8 +64,7 @@ static bool native(const struct call *call)
 	return call->nr[abi_native()] >= 0;
 }
 
-/* Can the call come in at all: by the native ABI, or by one that the stage admits? */
-static bool can_come(const struct stage *s, const struct call *call)
+bool explain_can_come(const struct stage *s, const struct call *call)
 {
 	for (enum abi abi = 0; abi < ABI_COUNT; abi++)
 		if (call->nr[abi] >= 0 &&
@@ -74,7 +74,7 @@ static bool can_come(const struct stage *s, const struct call *call)
 }
 
 /* A call's list, for people. */
-static size_t list_of(const struct policy *p, const struct stage *s, const struct call *call,
+size_t explain_list(const struct policy *p, const struct stage *s, const struct call *call,
     struct arena *a, struct clause **list)
 {
 	size_t count = policy_list(p, s, call, a, list);
@@ -184,7 +184,7 @@ static void print_line(struct arena *a, const struct line *line, bool last)
 	for (size_t i = 0; i < c->condition_count; i++) {
 		const struct condition *k = &c->conditions[i];
 
-		printf(" { arg = %u; op = \"%s\"; value = %s;", k->arg, op_text(k->op),
+		printf(" { arg = %u; op = \"%s\"; value = %s;", k->arg, explain_op(k->op),
 		    quoted(a, value_text(a, k->value_text, k->value)));
 		if (is_masked(k))
 			printf(" mask = %s;", quoted(a, value_text(a, k->mask_text, k->mask)));
@@ -318,9 +318,9 @@ static void read_text(
 		struct clause *list;
 		size_t count;
 
-		if (!can_come(s, call))
+		if (!explain_can_come(s, call))
 			continue;
-		count = list_of(p, s, call, a, &list);
+		count = explain_list(p, s, call, a, &list);
 		if (count > 1 ||
 		    list[0].decision.action !=
 			default_answer(s, policy_has_fence(p, s), &t->fallback, call, a))
@@ -544,7 +544,7 @@ void explain_call(const struct policy *p, const struct stage *s, const struct ca
 		print_decision(a, s, call, " with these arguments", policy_decide(p, s, &d));
 		return;
 	}
-	count = list_of(p, s, call, a, &list);
+	count = explain_list(p, s, call, a, &list);
 	for (size_t i = 0; i < count; i++)
 		print_decision(a, s, call,
 		    list[i].condition_count > 0
@@ -599,7 +599,7 @@ static bool is_among(const struct clause *x, size_t n, const struct clause *y, s
 	return true;
 }
 
-static bool same_lists(const struct clause *x, size_t n, const struct clause *y, size_t m)
+bool explain_same_lists(const struct clause *x, size_t n, const struct clause *y, size_t m)
 {
 	while (n > 0 && m > 0) {
 		size_t i = run_length(x, n), k = run_length(y, m);
@@ -616,18 +616,21 @@ static bool same_lists(const struct clause *x, size_t n, const struct clause *y,
 	return n == m;
 }
 
-static bool same_texts(const char *stage, const char *key, const char *x, const char *y)
+static bool same_texts(
+    struct json *j, const char *stage, const char *key, const char *x, const char *y)
 {
 	bool same = strcmp(x, y) == 0;
 
-	if (!same)
+	if (!same && j != NULL)
+		document_key(j, stage, key, x, y);
+	else if (!same)
 		printf("%s%s%s: %s  ->  %s\n", stage != NULL ? stage : "",
 		    stage != NULL ? ": " : "", key, x, y);
 	return same;
 }
 
 bool explain_diff(const struct policy *p, const struct stage *s, const struct policy *q,
-    const struct stage *t, struct arena *a)
+    const struct stage *t, struct json *j, struct arena *a)
 {
 	const char *name = strcmp(s->own.name, t->own.name) == 0
 	    ? s->own.name
@@ -639,32 +642,33 @@ bool explain_diff(const struct policy *p, const struct stage *s, const struct po
 		struct clause *x, *y;
 		size_t n, m;
 
-		if (!can_come(s, call) && !can_come(t, call))
+		if (!explain_can_come(s, call) && !explain_can_come(t, call))
 			continue;
-		n = list_of(p, s, call, a, &x);
-		m = list_of(q, t, call, a, &y);
-		if (same_lists(x, n, y, m))
+		n = explain_list(p, s, call, a, &x);
+		m = explain_list(q, t, call, a, &y);
+		if (explain_same_lists(x, n, y, m))
 			continue;
 		same = false;
-		printf("%s: %s: %s  ->  %s\n", name, call->name, list_text(a, x, n),
-		    list_text(a, y, m));
+		if (j != NULL)
+			document_call(j, a, name, call, x, n, y, m);
+		else
+			printf("%s: %s: %s  ->  %s\n", name, call->name, list_text(a, x, n),
+			    list_text(a, y, m));
 	}
-	if (policy_unnamed(p, s, a).action != policy_unnamed(q, t, a).action) {
-		same = false;
-		printf("%s: every other call: %s  ->  %s\n", name,
-		    action_text(a, policy_unnamed(p, s, a).action),
-		    action_text(a, policy_unnamed(q, t, a).action));
-	}
+	same = same_texts(j, name, "every other call",
+		   action_text(a, policy_unnamed(p, s, a).action),
+		   action_text(a, policy_unnamed(q, t, a).action)) &&
+	    same;
 	for (size_t i = 0; i < ATTRIBUTES; i++)
-		same = same_texts(name, attributes[i].key,
+		same = same_texts(j, name, attributes[i].key,
 			   attribute_text(a, &s->attributes, attributes[i].bit),
 			   attribute_text(a, &t->attributes, attributes[i].bit)) &&
 		    same;
-	same = same_texts(name, "disabled", bool_text(!policy_has_fence(p, s)),
+	same = same_texts(j, name, "disabled", bool_text(!policy_has_fence(p, s)),
 		   bool_text(!policy_has_fence(q, t))) &&
 	    same;
 	if (p != q)
-		same = same_texts(name, "match", quoted_list(a, s->patterns, s->pattern_count),
+		same = same_texts(j, name, "match", quoted_list(a, s->patterns, s->pattern_count),
 			   quoted_list(a, t->patterns, t->pattern_count)) &&
 		    same;
 	return same;
@@ -690,7 +694,8 @@ static const char *order_text(struct arena *a, const struct policy *p, const str
 	return quoted_list(a, names, count);
 }
 
-bool explain_diff_top(const struct policy *p, const struct policy *q, struct arena *a)
+bool explain_diff_top(
+    const struct policy *p, const struct policy *q, struct json *j, struct arena *a)
 {
 	const struct {
 		const char *key, *first, *second;
@@ -707,6 +712,6 @@ bool explain_diff_top(const struct policy *p, const struct policy *q, struct are
 	bool same = true;
 
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-		same = same_texts(NULL, keys[i].key, keys[i].first, keys[i].second) && same;
+		same = same_texts(j, NULL, keys[i].key, keys[i].first, keys[i].second) && same;
 	return same;
 }

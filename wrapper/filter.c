@@ -11,16 +11,16 @@
 
 #include "../preload/fence.h"
 #include "calls.h"
+#include "cubes.h"
 #include "loader.h"
 #include "mem.h"
 #include "policy.h"
 #include "say.h"
 
 enum {
-	ARGUMENTS = 6,
+	ARGUMENTS = CUBE_ARGUMENTS,
 	LAYERS_MAX = 128,
-	SPLIT = 32,       /* alternatives in a layer: libseccomp's time grows with their cube */
-	CUBES_MAX = 2048, /* alternatives of one clause */
+	SPLIT = 32, /* alternatives in a layer: libseccomp's time grows with their cube */
 	BODY_MAX = BPF_MAXINSNS - 64, /* the prologue's share */
 	NUMBERS = 640,                /* call numbers that are told apart; ours end before 600 */
 	X32_BIT = 0x40000000
@@ -36,90 +36,6 @@ static const uint32_t last_errno = SCMP_ACT_ERRNO(4095), last_errno_place = SCMP
 static uint32_t library_action(uint32_t action)
 {
 	return action == last_errno ? last_errno_place : action;
-}
-
-/* All of: (argument i & mask[i]) == value[i]. */
-struct cube {
-	uint64_t mask[ARGUMENTS], value[ARGUMENTS];
-};
-
-struct cubes {
-	struct cube *items;
-	size_t count;
-};
-
-/* Both, or false where they contradict each other. */
-static bool merge(struct cube *to, unsigned arg, uint64_t mask, uint64_t value)
-{
-	if ((to->value[arg] ^ value) & to->mask[arg] & mask)
-		return false;
-	to->mask[arg] |= mask;
-	to->value[arg] |= value;
-	return true;
-}
-
-static bool add_cube(struct arena *a, struct cubes *to, const struct cube *from, unsigned arg,
-    uint64_t mask, uint64_t value)
-{
-	struct cube cube = *from;
-
-	if (!merge(&cube, arg, mask, value))
-		return true;
-	/* the bounds of a range give the same prefixes again and again */
-	for (size_t i = 0; i < to->count; i++)
-		if (memcmp(&to->items[i], &cube, sizeof cube) == 0)
-			return true;
-	if (to->count == CUBES_MAX)
-		return false;
-	to->items = arena_grow(a, to->items, to->count, sizeof *to->items);
-	to->items[to->count++] = cube;
-	return true;
-}
-
-/*
- * One condition as alternatives of masked equality, which add to each cube of from. x < v: x agrees
- * with v above one of v's set bits and has that bit clear; x != v: one bit differs; and so on.
- * libseccomp's own orderings are wrong for some pairs of 64-bit values, and it has no masked
- * inequality.
- */
-static bool multiply(
-    struct arena *a, struct cubes *to, const struct cube *from, const struct condition *c)
-{
-	enum condition_op op = c->op;
-	bool good = true;
-
-	if (op == OP_EQ || op == OP_LE || op == OP_GE)
-		good = add_cube(a, to, from, c->arg, c->mask, c->value);
-	for (unsigned bit = 0; good && op != OP_EQ && bit < 64; bit++) {
-		uint64_t one = (uint64_t)1 << bit, above = c->mask & ~(one | (one - 1));
-		bool set = c->value & one;
-
-		if (!(c->mask & one))
-			continue;
-		if (op == OP_NE)
-			good = add_cube(a, to, from, c->arg, one, ~c->value & one);
-		else if (set == (op == OP_LT || op == OP_LE))
-			good = add_cube(a, to, from, c->arg, above | one,
-			    (c->value & above) | (~c->value & one));
-	}
-	return good;
-}
-
-/* False: too many. No cubes at all: the clause never holds. */
-static bool cubes_of(struct arena *a, const struct clause *clause, struct cubes *out)
-{
-	struct cubes now = { arena_get(a, sizeof(struct cube)), 1 };
-
-	for (size_t i = 0; i < clause->condition_count; i++) {
-		struct cubes next = { NULL, 0 };
-
-		for (size_t k = 0; k < now.count; k++)
-			if (!multiply(a, &next, &now.items[k], &clause->conditions[i]))
-				return false;
-		now = next;
-	}
-	*out = now;
-	return true;
 }
 
 /* ---- libseccomp ---- */
@@ -235,17 +151,27 @@ static size_t list_call(
 
 /*
  * On i386 a 64-bit argument takes two registers and moves those behind it; mmap and select take a
- * pointer to theirs; clone swaps its last two. A condition that was written for x86_64 would look
- * at something else.
+ * pointer to theirs; clone swaps its last two. s390x's mmap takes a pointer, too. A condition that
+ * was written for x86_64 would look at something else.
  */
-static bool elsewhere_on_i386(const struct call *call)
+static bool is_elsewhere(enum abi abi, const struct condition *c, const struct call *call)
 {
 	static const char *const names[] = { "clone", "fadvise64", "fallocate", "fanotify_mark",
 		"mmap", "pread64", "pwrite64", "readahead", "select", "sync_file_range", "truncate",
 		"ftruncate" };
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+	if (abi == ABI_S390X)
+		return strcmp(call->name, "mmap") == 0;
+	for (size_t i = 0; abi == ABI_I386 && c->arg > 0 && i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(call->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool elsewhere(enum abi abi, const struct clause *clause, const struct call *call)
+{
+	for (size_t i = 0; i < clause->condition_count; i++)
+		if (is_elsewhere(abi, &clause->conditions[i], call))
 			return true;
 	return false;
 }
@@ -296,10 +222,11 @@ static bool add_call(
 		if (takes_place(&list[i], &cubes))
 			return say_complex(
 			    b, &list[i], call, "on the very numbers that stand for $uid and $gid");
-		if (side->abi == ABI_I386 && list[i].conditions[0].arg > 0 &&
-		    elsewhere_on_i386(call))
+		if (elsewhere(side->abi, &list[i], call))
 			return say_complex(b, &list[i], call,
-			    "on other arguments on i386, which the stage admits");
+			    arena_format(b->arena, "on other arguments on %s%s",
+				abi_name(side->abi),
+				side->abi == abi_native() ? "" : ", which the stage admits"));
 		for (size_t k = 0; k < cubes.count || k == 0; k++, used++) {
 			if (used == SPLIT) {
 				layer++;
@@ -323,24 +250,43 @@ static bool add_call(
 	    add_rule(b, side->last, side->abi, call, list->decision.action, &any);
 }
 
-/* libseccomp before 2.6 exports to a descriptor only. */
-static bool export(const struct build *b, scmp_filter_ctx ctx, struct program *out)
+/* libseccomp before 2.6 exports to a descriptor only. 0, or a negative errno. */
+static int export_to(scmp_filter_ctx ctx, int (*how)(const scmp_filter_ctx, int), struct arena *a,
+    void **data, size_t *size)
 {
 	int fd = memfd_create("filter", MFD_CLOEXEC);
-	int error = fd < 0 ? -errno : seccomp_export_bpf(ctx, fd);
-	off_t size = error == 0 ? lseek(fd, 0, SEEK_END) : -1;
-	bool good = size > 0 && size % (off_t)sizeof *out->code == 0;
+	int error = fd < 0 ? -errno : how(ctx, fd);
+	off_t end = error == 0 ? lseek(fd, 0, SEEK_END) : -1;
 
-	if (good) {
-		out->count = (size_t)size / sizeof *out->code;
-		out->code = arena_array(b->arena, out->count, sizeof *out->code);
-		good = pread(fd, out->code, (size_t)size, 0) == size;
+	if (end > 0) {
+		*size = (size_t)end;
+		*data = arena_get(a, *size + 1);
 	}
-	if (!good)
-		say_library(b, "export", error != 0 ? error : -EIO);
+	if (error == 0 && (end <= 0 || pread(fd, *data, *size, 0) != end))
+		error = -EIO;
 	if (fd >= 0)
 		close(fd);
-	return good;
+	return error;
+}
+
+static int export_program(scmp_filter_ctx ctx, struct arena *a, struct program *out)
+{
+	void *data = NULL;
+	size_t size = 0;
+	int error = export_to(ctx, seccomp_export_bpf, a, &data, &size);
+
+	out->code = data;
+	out->count = size / sizeof *out->code;
+	return error == 0 && size % sizeof *out->code != 0 ? -EIO : error;
+}
+
+static bool export(const struct build *b, scmp_filter_ctx ctx, struct program *out)
+{
+	int error = export_program(ctx, b->arena, out);
+
+	if (error != 0)
+		say_library(b, "export", error);
+	return error == 0;
 }
 
 static bool loads(const struct sock_filter *f, size_t offset)
@@ -440,6 +386,10 @@ static void adapt(struct program *p, enum abi abi)
 			f->k = last_errno;
 		if (after_arch && f->code == (BPF_JMP | BPF_JEQ | BPF_K))
 			f->k = abi_audit_arch(abi);
+		/* an argument's halves are the other way round */
+		if (abi_swaps(abi) && f->code == (BPF_LD | BPF_W | BPF_ABS) &&
+		    f->k >= offsetof(struct seccomp_data, args))
+			f->k ^= sizeof(uint32_t);
 		if (abi == ABI_X32 && f->code == (BPF_JMP | BPF_JGE | BPF_K) && f->k == X32_BIT)
 			f->k = UINT32_MAX;
 	}
@@ -596,10 +546,10 @@ static size_t put_side(struct backwards *c, const struct side *side)
 }
 
 /*
- * From its end: the chained programs of each ABI, the tree of i386's numbers, the native one (x32's
- * numbers among them), and the question of the architecture.
+ * From its end: the chained programs of each ABI, the tree of i386's numbers where it is admitted,
+ * the main one (x86_64's and x32's are one), and the question of the architecture.
  */
-static bool put_all(struct build *b, struct program *out)
+static bool put_all(struct build *b, const struct side *main, struct program *out)
 {
 	static struct sock_filter room[BODY_MAX]; /* written from its end, and little of it */
 	struct backwards c = { .end = room + BODY_MAX };
@@ -608,8 +558,10 @@ static bool put_all(struct build *b, struct program *out)
 
 	for (size_t abi = 0; abi < ABI_COUNT; abi++)
 		put_chain(&c, &b->side[abi]);
-	other = b->side[ABI_I386].range_count > 0 ? put_side(&c, &b->side[ABI_I386]) : 0;
-	native = put_side(&c, &b->side[abi_native()]);
+	other = b->side[ABI_I386].range_count > 0 && main != &b->side[ABI_I386]
+	    ? put_side(&c, &b->side[ABI_I386])
+	    : 0;
+	native = put_side(&c, main);
 	kill = put_leaf(&c, &killed);
 	if (other != 0) {
 		other = reach(&c, other);
@@ -660,10 +612,23 @@ static bool add_numbers(struct build *b, struct side *side, struct side *tree, u
 	return true;
 }
 
+static bool admits(const struct build *b, enum abi abi)
+{
+	return abi == abi_native() || (b->stage->attributes.architectures & 1u << abi) != 0;
+}
+
+static bool add_abi(struct build *b, enum abi abi, struct side *tree, uint32_t base)
+{
+	if (admits(b, abi))
+		return add_numbers(b, &b->side[abi], tree, base);
+	add_range(b, tree, base, b->stage->attributes.bad_arch_action, NULL);
+	return true;
+}
+
 static bool build(struct build *b, struct program *out)
 {
-	struct side *native = &b->side[abi_native()];
-	unsigned admitted = b->stage->attributes.architectures;
+	/* x86_64 and x32 come in by one architecture */
+	struct side *main = &b->side[abi_runs(ABI_X32) ? ABI_X86_64 : abi_native()];
 	struct clause *list;
 	bool good;
 
@@ -671,20 +636,18 @@ static bool build(struct build *b, struct program *out)
 		b->side[abi].abi = (enum abi)abi;
 	list_call(b, abi_native(), NULL, &list);
 	b->fallback = list[0].decision.action;
-	good = add_numbers(b, native, native, 0);
-	if (abi_native() == ABI_X86_64) {
-		if (admitted & 1u << ABI_X32)
-			good = good && add_numbers(b, &b->side[ABI_X32], native, X32_BIT);
-		else
-			add_range(b, native, X32_BIT, b->stage->attributes.bad_arch_action, NULL);
+	if (!abi_runs(ABI_X32))
+		good = add_numbers(b, main, main, 0);
+	else {
+		good = add_abi(b, ABI_X86_64, main, 0) && add_abi(b, ABI_X32, main, X32_BIT);
 		/* -1, a call that a tracer skipped */
-		add_range(b, native, UINT32_MAX, b->fallback, NULL);
-		if (admitted & 1u << ABI_I386)
+		add_range(b, main, UINT32_MAX, b->fallback, NULL);
+		if (admits(b, ABI_I386))
 			good = good && add_numbers(b, &b->side[ABI_I386], &b->side[ABI_I386], 0);
 	}
 	for (size_t abi = 0; good && abi < ABI_COUNT; abi++)
 		good = chain_layers(b, &b->side[abi]);
-	return good && put_all(b, out);
+	return good && put_all(b, main, out);
 }
 
 bool filter_build(const struct policy *p, const struct stage *s, bool loader, struct arena *a,
@@ -706,6 +669,121 @@ bool filter_build(const struct policy *p, const struct stage *s, bool loader, st
 				seccomp_release(b->side[abi].layer[i]);
 	}
 	return good;
+}
+
+/* ---- as others do it ---- */
+
+static uint32_t library_arch(enum abi abi)
+{
+	switch (abi) {
+	case ABI_X86_64: return SCMP_ARCH_X86_64;
+	case ABI_X32: return SCMP_ARCH_X32;
+	case ABI_I386: return SCMP_ARCH_X86;
+	case ABI_AARCH64: return SCMP_ARCH_AARCH64;
+	case ABI_RISCV64: return SCMP_ARCH_RISCV64;
+	case ABI_PPC64LE: return SCMP_ARCH_PPC64LE;
+	case ABI_S390X: return SCMP_ARCH_S390X;
+	case ABI_COUNT: break;
+	}
+	return UINT32_MAX;
+}
+
+bool filter_knows(const struct call *call, enum abi abi)
+{
+	char *back = seccomp_syscall_resolve_num_arch(
+	    SCMP_ARCH_NATIVE, seccomp_syscall_resolve_name(call->name));
+	/* rules go by the number that a call has, or would have, here */
+	bool known = back != NULL && strcmp(back, call->name) == 0 &&
+	    seccomp_syscall_resolve_name_arch(library_arch(abi), call->name) >= 0;
+
+	free(back);
+	return known;
+}
+
+static int add_engine_rule(scmp_filter_ctx ctx, const struct engine_rule *r)
+{
+	struct scmp_arg_cmp compare[ARGUMENTS];
+	int number = seccomp_syscall_resolve_name(r->call->name);
+	unsigned count = 0;
+
+	if (number == __NR_SCMP_ERROR)
+		return 0; /* a warning at most */
+	for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
+		if (r->cube.mask[arg] == ~(uint64_t)0)
+			compare[count++] = SCMP_CMP64(arg, SCMP_CMP_EQ, r->cube.value[arg]);
+		else if (r->cube.mask[arg] != 0)
+			compare[count++] = SCMP_CMP64(
+			    arg, SCMP_CMP_MASKED_EQ, r->cube.mask[arg], r->cube.value[arg]);
+	}
+	return seccomp_rule_add_array(ctx, r->action, number, count, compare);
+}
+
+static int fill_engine(scmp_filter_ctx ctx, const struct engine_filter *e)
+{
+	int error = seccomp_arch_remove(ctx, SCMP_ARCH_NATIVE);
+
+	for (enum abi abi = 0; error == 0 && abi < ABI_COUNT; abi++)
+		if (e->abis & 1u << abi)
+			error = seccomp_arch_add(ctx, library_arch(abi));
+	for (size_t i = 0; error == 0 && i < e->rule_count; i++) {
+		error = add_engine_rule(ctx, &e->rules[i]);
+		if (error == -EEXIST)
+			error = 0;
+	}
+	return error;
+}
+
+static bool is_action(uint32_t k)
+{
+	switch (k & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_KILL_THREAD: return k == SECCOMP_RET_KILL_THREAD;
+	case SECCOMP_RET_KILL_PROCESS:
+	case SECCOMP_RET_TRAP:
+	case SECCOMP_RET_ERRNO:
+	case SECCOMP_RET_TRACE:
+	case SECCOMP_RET_LOG:
+	case SECCOMP_RET_ALLOW: return true;
+	default: return false;
+	}
+}
+
+/* libseccomp writes for the machine that it is told of, but 2.5 leaves answers in this one's order.
+ */
+static void swap_words(struct program *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		struct sock_filter *f = &p->code[i];
+
+		f->code = __builtin_bswap16(f->code);
+		if (f->code != (BPF_RET | BPF_K) || !is_action(f->k))
+			f->k = __builtin_bswap32(f->k);
+	}
+}
+
+bool filter_as_engine(
+    const struct engine_filter *e, struct arena *a, struct program *out, const char **pseudocode)
+{
+	scmp_filter_ctx ctx;
+	void *text = NULL;
+	size_t size;
+	int error;
+
+	seccomp_api_set(6);
+	ctx = seccomp_init(e->otherwise);
+	error = ctx == NULL ? -EINVAL : fill_engine(ctx, e);
+	if (error == 0)
+		error = export_program(ctx, a, out);
+	if (error == 0 && pseudocode != NULL)
+		error = export_to(ctx, seccomp_export_pfc, a, &text, &size);
+	if (pseudocode != NULL)
+		*pseudocode = text;
+	if (ctx != NULL)
+		seccomp_release(ctx);
+	if (error != 0)
+		say("libseccomp: as container engines use it: %s", strerror(-error));
+	else if (abi_swaps(abi_native()))
+		swap_words(out);
+	return error == 0;
 }
 
 const char *filter_library(struct arena *a)

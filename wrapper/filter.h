@@ -15,6 +15,8 @@
 #include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include "calls.h"
+#include "cubes.h"
 
 struct arena;
 struct clause;
@@ -32,6 +34,30 @@ struct program {
  */
 bool filter_build(const struct policy *p, const struct stage *s, bool loader, struct arena *a,
     struct program *out);
+
+/*
+ * What a container engine reads from a profile and gives to libseccomp, rule by rule and by name:
+ * its filter is what a profile means.
+ */
+struct engine_rule {
+	const struct call *call;
+	uint32_t action; /* other than otherwise */
+	struct cube cube;
+};
+
+struct engine_filter {
+	uint32_t otherwise;
+	unsigned abis; /* 1 << ABI_* */
+	const struct engine_rule *rules;
+	size_t rule_count;
+};
+
+/* False: it has been said why libseccomp does not take it. pseudocode may be NULL. */
+bool filter_as_engine(
+    const struct engine_filter *e, struct arena *a, struct program *out, const char **pseudocode);
+
+/* Does the libseccomp that is running know this call there? */
+bool filter_knows(const struct call *call, enum abi abi);
 
 /* "2.5.4": the libseccomp that is running. */
 const char *filter_library(struct arena *a);

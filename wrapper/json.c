@@ -107,6 +107,12 @@ void json_number(struct json *j, const char *key, int64_t number)
 	fprintf(j->out, "%" PRId64, number);
 }
 
+void json_unsigned(struct json *j, const char *key, uint64_t number)
+{
+	begin(j, key);
+	fprintf(j->out, "%" PRIu64, number);
+}
+
 void json_hex(struct json *j, const char *key, uint64_t number)
 {
 	begin(j, key);

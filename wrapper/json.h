@@ -30,6 +30,7 @@ void json_close(struct json *j); /* the innermost; at the outermost a newline fo
 
 void json_text(struct json *j, const char *key, const char *text); /* NULL: null */
 void json_number(struct json *j, const char *key, int64_t number);
+void json_unsigned(struct json *j, const char *key, uint64_t number);
 void json_hex(struct json *j, const char *key, uint64_t number); /* "0x1f": 64 bits survive */
 void json_bool(struct json *j, const char *key, bool yes);
 

@@ -111,6 +111,9 @@ const char *condition_fit(struct arena *a, struct condition *c, const struct cal
 		return "a mask without bits";
 	if ((c->value & ~c->mask) != 0)
 		return "the value has bits that the mask leaves out: they are never equal";
+	/* clone(2): there the stack comes before the flags */
+	if (abi_native() == ABI_S390X && c->arg < 2 && strcmp(call->name, "clone") == 0)
+		c->arg = 1 - c->arg;
 	return NULL;
 }
 
@@ -283,13 +286,20 @@ static struct decision logged(const struct stage *s, struct decision d)
 	return d;
 }
 
+enum consts_of policy_constants(void)
+{
+	return abi_native() == ABI_X86_64 ? CONSTS_X86_64
+	    : abi_native() == ABI_AARCH64 ? CONSTS_AARCH64
+					  : CONSTS_ELSEWHERE;
+}
+
 bool policy_abi(const struct stage *s, const struct seccomp_data *d, enum abi *abi)
 {
 	*abi = abi_native();
-	/* -1 is a call that a tracer skipped: no x32 */
-	if (abi_native() == ABI_X86_64 && (uint32_t)d->nr >= X32_BIT && d->nr != -1)
-		*abi = ABI_X32;
-	if (abi_native() == ABI_X86_64 && d->arch == abi_audit_arch(ABI_I386))
+	/* -1 is a call that a tracer skipped, of neither */
+	if (abi_runs(ABI_X32) && d->nr != -1)
+		*abi = (uint32_t)d->nr >= X32_BIT ? ABI_X32 : ABI_X86_64;
+	if (abi_runs(ABI_I386) && d->arch == abi_audit_arch(ABI_I386))
 		*abi = ABI_I386;
 	return d->arch == abi_audit_arch(*abi) &&
 	    (*abi == abi_native() || (s->attributes.architectures & 1u << *abi) != 0);

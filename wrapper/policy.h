@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "calls.h"
+#include "consts.h"
 
 struct arena;
 
@@ -222,6 +223,9 @@ bool clause_same_conditions(const struct clause *a, const struct clause *b);
 
 /* The answer to a call that is known and that no rule names. */
 struct decision policy_unnamed(const struct policy *p, const struct stage *s, struct arena *a);
+
+/* The constants of the architecture that policies are for. */
+enum consts_of policy_constants(void);
 
 /* The ABI that a call came in by; false: one that the stage does not admit. */
 bool policy_abi(const struct stage *s, const struct seccomp_data *d, enum abi *abi);

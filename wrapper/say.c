@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 const char *say_program = "stagefencectl";
@@ -11,6 +12,24 @@ enum { LINE_SIZE = 2048, MISTAKES_MAX = 200 };
 
 static unsigned mistakes;
 static bool notes;
+static bool keeps;
+static struct said kept[MISTAKES_MAX]; /* and notes; what is past it is counted only */
+static size_t kept_count;
+
+__attribute__((format(printf, 4, 0))) static void keep(
+    const char *file, int at, bool note, const char *format, va_list args)
+{
+	char text[LINE_SIZE];
+	struct said *s = &kept[kept_count];
+
+	if (kept_count == MISTAKES_MAX)
+		return;
+	vsnprintf(text, sizeof text, format, args);
+	*s = (struct said){ file != NULL ? strdup(file) : NULL, strdup(text), at, note };
+	if (s->text == NULL || (file != NULL && s->file == NULL))
+		exit(1); /* die() takes no less memory */
+	kept_count++;
+}
 
 /* One write(2) a line, so that lines of several processes do not mix; no byte that could steer a
  * terminal. */
@@ -41,9 +60,20 @@ __attribute__((format(printf, 4, 0))) static void line(
 
 static bool count(void)
 {
-	if (++mistakes == MISTAKES_MAX + 1)
+	if (++mistakes == MISTAKES_MAX + 1 && !keeps)
 		fprintf(stderr, "%s: and more\n", say_program);
 	return mistakes <= MISTAKES_MAX;
+}
+
+__attribute__((format(printf, 3, 0))) static void tell(
+    const char *file, int at, const char *format, va_list args)
+{
+	if (!count())
+		return;
+	if (keeps)
+		keep(file, at, false, format, args);
+	else
+		line(file, at, "", format, args);
 }
 
 void say(const char *format, ...)
@@ -51,8 +81,7 @@ void say(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (count())
-		line(NULL, 0, "", format, args);
+	tell(NULL, 0, format, args);
 	va_end(args);
 }
 
@@ -61,8 +90,7 @@ void say_at(const char *file, int at, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (count())
-		line(file, at, "", format, args);
+	tell(file, at, format, args);
 	va_end(args);
 }
 
@@ -71,7 +99,9 @@ void say_note(const char *file, int at, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (notes)
+	if (notes && keeps)
+		keep(file, at, true, format, args);
+	else if (notes)
 		line(file, at, "note: ", format, args);
 	va_end(args);
 }
@@ -79,6 +109,17 @@ void say_note(const char *file, int at, const char *format, ...)
 void say_notes(bool on)
 {
 	notes = on;
+}
+
+void say_keep(void)
+{
+	keeps = true;
+}
+
+size_t say_kept(const struct said **said)
+{
+	*said = kept;
+	return kept_count;
 }
 
 unsigned say_count(void)

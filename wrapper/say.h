@@ -9,6 +9,7 @@
 #define STAGEFENCE_SAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 extern const char *say_program;
 
@@ -25,6 +26,17 @@ void say_notes(bool on);
 
 /* Mistakes said until now. */
 unsigned say_count(void);
+
+/* From now on mistakes and notes are kept instead of written, for whoever asks. */
+struct said {
+	const char *file; /* or NULL */
+	const char *text;
+	int line;
+	bool note;
+};
+
+void say_keep(void);
+size_t say_kept(const struct said **said);
 
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

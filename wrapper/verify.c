@@ -22,6 +22,8 @@ struct check {
 	size_t count;
 	struct arena *arena;
 	bool good;
+	bool (*differs)(void *, const struct difference *); /* NULL: the first one is said */
+	void *to;
 };
 
 static uint64_t judged;
@@ -75,24 +77,32 @@ static struct decision expected(const struct check *c, const struct seccomp_data
 	return policy_decide(c->policy, c->stage, d);
 }
 
-static struct bpf_result judge(struct check *c, const struct seccomp_data *d)
+static struct bpf_result judge(struct check *c, const struct seccomp_data *data)
 {
-	struct decision want = expected(c, d);
-	struct bpf_result have = bpf_run(c->code, c->count, d);
+	struct decision want = expected(c, data);
+	struct bpf_result have = bpf_run(c->code, c->count, data);
 	const struct origin *at = want.rule != NULL ? &want.rule->origin : &c->stage->own.origin;
-	const struct call *call = call_of(c, d);
+	const struct call *call = call_of(c, data);
+	enum abi abi;
 
 	judged++;
 	if (have.action == want.action || !c->good)
 		return have;
+	if (c->differs != NULL) {
+		struct difference d = { data, call, policy_abi(c->stage, data, &abi), want.rule,
+			want.action, have.action };
+
+		c->good = c->differs(c->to, &d);
+		return have;
+	}
 	c->good = false;
 	say_at(at->file, at->line,
 	    "stage %s: this cannot be expressed: %s (%#x on %#x) with %#llx %#llx %#llx %#llx "
 	    "%#llx %#llx must "
 	    "be %s, and the filter says %s",
-	    c->stage->own.name, call != NULL ? call->name : "a call", (unsigned)d->nr, d->arch,
-	    d->args[0], d->args[1], d->args[2], d->args[3], d->args[4], d->args[5],
-	    action_text(c->arena, want.action), action_text(c->arena, have.action));
+	    c->stage->own.name, call != NULL ? call->name : "a call", (unsigned)data->nr,
+	    data->arch, data->args[0], data->args[1], data->args[2], data->args[3], data->args[4],
+	    data->args[5], action_text(c->arena, want.action), action_text(c->arena, have.action));
 	return have;
 }
 
@@ -211,7 +221,7 @@ static void judge_call(struct check *c, enum abi abi, struct seccomp_data *d)
 		return;
 	/* and where the policy does not, the program must not, or the kernel runs it on every such
 	 * call */
-	if (!conditions && !prologue && c->good) {
+	if (!conditions && !prologue && c->good && c->differs == NULL) {
 		c->good = false;
 		say_at(c->stage->own.origin.file, c->stage->own.origin.line,
 		    "stage %s: the filter looks at the arguments of call %d without a need",
@@ -239,7 +249,8 @@ static void judge_ends(struct check *c, struct seccomp_data *d)
 static void judge_foreign(struct check *c)
 {
 	static const uint32_t arches[] = { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64,
-		AUDIT_ARCH_ARM, 0, UINT32_MAX };
+		AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64, AUDIT_ARCH_PPC64LE, AUDIT_ARCH_S390X, 0,
+		UINT32_MAX };
 	struct seccomp_data d = { 0 };
 
 	for (size_t a = 0; a < sizeof arches / sizeof arches[0]; a++) {
@@ -260,10 +271,35 @@ static void judge_foreign(struct check *c)
 	}
 }
 
+static void judge_all(struct check *c)
+{
+	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
+		struct seccomp_data d = { .arch = abi_audit_arch(abi) };
+
+		if (abi != abi_native() && !(c->stage->attributes.architectures & 1u << abi))
+			continue;
+		for (uint32_t nr = 0; c->good && nr < NUMBERS; nr++) {
+			d.nr = (int)(abi == ABI_X32 ? X32 | nr : nr);
+			judge_call(c, abi, &d);
+		}
+	}
+	if (c->good)
+		judge_foreign(c);
+}
+
+void verify_compare(const struct policy *p, const struct stage *s, const struct sock_filter *code,
+    size_t count, bool (*differs)(void *, const struct difference *), void *to)
+{
+	struct check c = { p, s, false, false, code, count, arena_new(), true, differs, to };
+
+	judge_all(&c);
+	arena_free(c.arena);
+}
+
 bool verify_program(const struct policy *p, const struct stage *s, bool loader, bool cookie,
     const struct sock_filter *code, size_t count)
 {
-	struct check c = { p, s, loader, cookie, code, count, arena_new(), true };
+	struct check c = { p, s, loader, cookie, code, count, arena_new(), true, NULL, NULL };
 	const char *wrong = bpf_check(code, count);
 
 	if (wrong != NULL) {
@@ -271,18 +307,8 @@ bool verify_program(const struct policy *p, const struct stage *s, bool loader, 
 		    "stage %s: the kernel would refuse the filter: %s", s->own.name, wrong);
 		c.good = false;
 	}
-	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
-		struct seccomp_data d = { .arch = abi_audit_arch(abi) };
-
-		if (abi != abi_native() && !(s->attributes.architectures & 1u << abi))
-			continue;
-		for (uint32_t nr = 0; c.good && nr < NUMBERS; nr++) {
-			d.nr = (int)(abi == ABI_X32 ? X32 | nr : nr);
-			judge_call(&c, abi, &d);
-		}
-	}
 	if (c.good)
-		judge_foreign(&c);
+		judge_all(&c);
 	arena_free(c.arena);
 	return c.good;
 }

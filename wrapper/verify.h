@@ -14,7 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct call;
 struct policy;
+struct rule;
+struct seccomp_data;
 struct stage;
 
 /*
@@ -24,6 +27,22 @@ struct stage;
  */
 bool verify_program(const struct policy *p, const struct stage *s, bool loader, bool cookie,
     const struct sock_filter *code, size_t count);
+
+/*
+ * The same inputs for a program that somebody else makes of a policy. Each difference is told;
+ * false ends it. For programs that bpf_check() has passed.
+ */
+struct difference {
+	const struct seccomp_data *data;
+	const struct call
+	    *call;     /* NULL: none that is known, or by an ABI that the stage does not admit */
+	bool admitted; /* the ABI */
+	const struct rule *rule; /* what the policy decides by, or NULL */
+	uint32_t want, have;
+};
+
+void verify_compare(const struct policy *p, const struct stage *s, const struct sock_filter *code,
+    size_t count, bool (*differs)(void *, const struct difference *), void *to);
 
 /* How many inputs were judged until now. */
 uint64_t verify_count(void);

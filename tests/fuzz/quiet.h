@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static char quiet_lines[8192]; /* the first ones, for whoever asks what was said */
+static char quiet_lines[1 << 17]; /* the first ones, for whoever asks what was said */
 static jmp_buf quiet_end;      /* where die() leads: set it before each call that could */
 
 /* A file that was changed just now makes conf.c wait for the next tick: thousands of them are not waited for. */

@@ -1,0 +1,34 @@
+/*
+ * cubes.h: what a clause asks of arguments, as alternatives of masked equality. That is the one
+ * comparison that libseccomp always gets right, and that container engines have, too.
+ */
+#ifndef STAGEFENCE_CUBES_H
+#define STAGEFENCE_CUBES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct clause;
+
+enum { CUBE_ARGUMENTS = 6, CUBES_MAX = 2048 };
+
+/* All of: (argument i & mask[i]) == value[i]. */
+struct cube {
+	uint64_t mask[CUBE_ARGUMENTS], value[CUBE_ARGUMENTS];
+};
+
+struct cubes {
+	struct cube *items;
+	size_t count;
+};
+
+/* False: more than CUBES_MAX. No cubes at all: the clause never holds. */
+bool cubes_of(struct arena *a, const struct clause *clause, struct cubes *out);
+
+/* What of these no cube of without holds, in pieces. False: more than most, which is at most
+ * CUBES_MAX. */
+bool cubes_less(struct arena *a, struct cubes *these, const struct cubes *without, size_t most);
+
+#endif
