@@ -7,6 +7,11 @@ libdir        ?= $(prefix)/lib
 includedir    ?= $(prefix)/include
 datadir       ?= $(prefix)/share
 mandir        ?= $(datadir)/man
+bashcompdir   ?= $(datadir)/bash-completion/completions
+zshcompdir    ?= $(datadir)/zsh/site-functions
+fishcompdir   ?= $(datadir)/fish/vendor_completions.d
+# where systemd looks for units; if empty, none are installed
+unitdir       ?=
 # the policy is the machine's, wherever the programs live
 sysconfdir    ?= /etc
 localstatedir ?= /var
@@ -56,7 +61,7 @@ ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o s
 profiles    := $(notdir $(wildcard conf/profiles/*.conf))
 
 all: $(BUILD)/stagefence $(BUILD)/stagefencectl $(BUILD)/libstagefence.so $(BUILD)/groups.conf \
-     $(addprefix $(BUILD)/profiles/,$(profiles))
+     $(addprefix $(BUILD)/profiles/,$(profiles)) $(BUILD)/stagefence-groups.7
 
 # a changed prefix or flag rebuilds what it is in
 $(BUILD)/flags: FORCE
@@ -92,6 +97,12 @@ $(BUILD)/profiles/%: conf/profiles/%
 	@mkdir -p $(@D)
 	cp $< $@
 	@chmod go-w $(@D) $@
+
+# dated as the page that refers to it
+$(BUILD)/stagefence-groups.7: conf/groups.conf conf/groups.awk wrapper/stagefence.conf.5
+	@mkdir -p $(@D)
+	awk -v date="$$(sed -n 's/^\.Dd //p' wrapper/stagefence.conf.5)" -v path=/usr/local/share/stagefence/groups.conf \
+	    -f conf/groups.awk conf/groups.conf >$@
 
 # ---- for people: each installs what it needs, or says what to install ----
 
@@ -257,11 +268,11 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 
 c_files      := $(wildcard preload/*.[ch] wrapper/*.[ch])
 shell_files   = .ci/run tests/run tests/lib.bash $(wildcard tests/*.sh tests/*.bats tests/*/run tests/helpers/machine tests/helpers/inject) \
-                $(wildcard packaging/install-deps)
+                $(wildcard packaging/install-deps) $(completions)/stagefence.bash
 ctl_sources   = $(patsubst $(BUILD)/%.o,%.c,$(ctl_objects))
 
 # the analyzer does not see what a system call of raw.h writes
-lint:
+lint: $(BUILD)/stagefence-groups.7
 	clang-format --dry-run --Werror $(c_files)
 	for f in $(ctl_sources); do $(CC) $(filter-out -MMD -MP,$(base)) $(libs_cflags) -O1 -fanalyzer \
 	    -Wno-analyzer-use-of-uninitialized-value -Werror -c -o /dev/null $$f || exit 1; done
@@ -269,39 +280,52 @@ lint:
 	    --suppress=missingIncludeSystem $(paths) preload wrapper
 	clang-tidy --quiet --warnings-as-errors='*' $(ctl_sources) -- -std=c11 -D_GNU_SOURCE $(paths) $(libs_cflags)
 	shellcheck --severity=warning --exclude=SC2154,SC2030,SC2031,SC2164 $(shell_files)
-	mandoc -Tlint -W warning wrapper/*.[1358]
+	mandoc -Tlint -W warning $(pages)
+
+pages         = $(wildcard wrapper/*.[1358]) $(BUILD)/stagefence-groups.7
+units         = $(wildcard packaging/systemd/*)
+completions  := packaging/completions
+# every file that installing makes, but the policy
+installed     = $(bindir)/stagefence $(sbindir)/stagefencectl $(libdir)/stagefence/libstagefence.so \
+                $(includedir)/stagefence-plugin.h $(datadir)/stagefence/groups.conf \
+                $(addprefix $(datadir)/stagefence/profiles/,$(profiles)) \
+                $(foreach page,$(pages),$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+                $(bashcompdir)/stagefence $(bashcompdir)/stagefencectl $(zshcompdir)/_stagefence \
+                $(fishcompdir)/stagefence.fish $(fishcompdir)/stagefencectl.fish \
+                $(if $(unitdir),$(patsubst packaging/systemd/%,$(unitdir)/%,$(units)))
+# the files name the folders of an installation without further words; what is installed names its own
+relocate      = sed -e 's|/usr/local/bin|$(bindir)|g' -e 's|/usr/local/sbin|$(sbindir)|g' -e 's|/usr/local/lib/|$(libdir)/|g' \
+                -e 's|/usr/local/share|$(datadir)|g' -e 's|/var/cache/|$(cachedir)/|g' \
+                -e 's|\([^A-Za-z]\)/etc/stagefence|\1$(sysconfdir)/stagefence|g' \
+                $(1) >$(DESTDIR)$(2) && chmod 644 $(DESTDIR)$(2)
 
 # INSTALL_ONLY: what is built, as it is
 install: $(if $(INSTALL_ONLY),,all)
-	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(libdir)/stagefence \
-	    $(DESTDIR)$(datadir)/stagefence/profiles $(DESTDIR)$(sysconfdir)/stagefence/conf.d $(DESTDIR)$(cachedir)/stagefence
+	$(INSTALL) -d $(sort $(dir $(addprefix $(DESTDIR),$(installed)))) $(DESTDIR)$(datadir)/stagefence/profiles \
+	    $(DESTDIR)$(sysconfdir)/stagefence/conf.d $(DESTDIR)$(cachedir)/stagefence
 	# not readable: so the kernel starts it undumpable, and no process of the same uid can seize it before its fence
 	$(INSTALL) -m 711 $(BUILD)/stagefence $(DESTDIR)$(bindir)/stagefence
 	$(INSTALL) -m 755 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
 	$(INSTALL) -m 755 $(BUILD)/libstagefence.so $(DESTDIR)$(libdir)/stagefence/libstagefence.so
 	$(INSTALL) -m 644 conf/groups.conf $(DESTDIR)$(datadir)/stagefence/groups.conf
 	$(INSTALL) -m 644 $(addprefix conf/profiles/,$(profiles)) $(DESTDIR)$(datadir)/stagefence/profiles
-	$(INSTALL) -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(mandir)/man3
-	$(INSTALL) -m 644 wrapper/stagefence.1 $(DESTDIR)$(mandir)/man1/stagefence.1
-	$(INSTALL) -m 644 wrapper/stagefence.conf.5 $(DESTDIR)$(mandir)/man5/stagefence.conf.5
-	$(INSTALL) -m 644 wrapper/stagefencectl.8 $(DESTDIR)$(mandir)/man8/stagefencectl.8
-	$(INSTALL) -m 644 wrapper/stagefence-plugin.3 $(DESTDIR)$(mandir)/man3/stagefence-plugin.3
-	$(INSTALL) -d $(DESTDIR)$(includedir)
 	$(INSTALL) -m 644 wrapper/stagefence-plugin.h $(DESTDIR)$(includedir)/stagefence-plugin.h
+	$(foreach page,$(pages),$(call relocate,$(page),$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) &&) :
+	$(INSTALL) -m 644 $(completions)/stagefence.bash $(DESTDIR)$(bashcompdir)/stagefence
+	ln -sf stagefence $(DESTDIR)$(bashcompdir)/stagefencectl
+	$(INSTALL) -m 644 $(completions)/_stagefence $(DESTDIR)$(zshcompdir)/_stagefence
+	$(INSTALL) -m 644 $(completions)/stagefence.fish $(DESTDIR)$(fishcompdir)/stagefence.fish
+	ln -sf stagefence.fish $(DESTDIR)$(fishcompdir)/stagefencectl.fish
+	$(if $(unitdir),$(foreach unit,$(units),$(call relocate,$(unit),$(unitdir)/$(notdir $(unit))) &&) :)
 	test -e $(DESTDIR)$(sysconfdir)/stagefence/stagefence.conf || \
 	    $(INSTALL) -m 644 conf/stagefence.conf $(DESTDIR)$(sysconfdir)/stagefence/stagefence.conf
 
 # the policy stays: it is the administrator's
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/stagefence $(DESTDIR)$(sbindir)/stagefencectl $(DESTDIR)$(cachedir)/stagefence/policy.sfi \
-	    $(DESTDIR)$(includedir)/stagefence-plugin.h
-	rm -rf $(DESTDIR)$(libdir)/stagefence
-	rm -f $(DESTDIR)$(datadir)/stagefence/groups.conf $(addprefix $(DESTDIR)$(datadir)/stagefence/profiles/,$(profiles))
+	rm -f $(addprefix $(DESTDIR),$(installed)) $(DESTDIR)$(cachedir)/stagefence/policy.sfi
 	# other packages may have put profiles and drop-ins there
-	-rmdir $(DESTDIR)$(datadir)/stagefence/profiles $(DESTDIR)$(datadir)/stagefence
-	rm -f $(DESTDIR)$(mandir)/man1/stagefence.1 $(DESTDIR)$(mandir)/man5/stagefence.conf.5 \
-	    $(DESTDIR)$(mandir)/man8/stagefencectl.8 $(DESTDIR)$(mandir)/man3/stagefence-plugin.3
-	-rmdir $(DESTDIR)$(cachedir)/stagefence
+	-rmdir $(DESTDIR)$(libdir)/stagefence $(DESTDIR)$(datadir)/stagefence/profiles $(DESTDIR)$(datadir)/stagefence \
+	    $(DESTDIR)$(cachedir)/stagefence
 
 -include $(wildcard $(addprefix $(BUILD)/,wrapper/*.d preload/*.d tests/*.d fuzz/*.d bench/*.d))
 

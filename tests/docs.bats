@@ -45,8 +45,64 @@ blocks() {
 @test "the manual pages are without a fault" {
 	needs program mandoc
 	[ "${#pages[@]}" = 3 ]
-	run -0 mandoc -Tlint -W warning "${pages[@]}" "$source_folder"/wrapper/*.3
+	run -0 mandoc -Tlint -W warning "${pages[@]}" "$source_folder"/wrapper/*.3 "$build/stagefence-groups.7"
 	[ -z "$output" ]
+}
+
+@test "stagefence(1) and stagefencectl(8) say what a page of a program must" {
+	local page section
+	for page in stagefence.1 stagefencectl.8; do
+		for section in FILES 'EXIT STATUS' EXAMPLES DIAGNOSTICS 'SEE ALSO' 'SECURITY CONSIDERATIONS'; do
+			grep -qx "\.Sh $section" "$source_folder/wrapper/$page" || { echo "$page: where is $section?"; return 1; }
+		done
+	done
+	grep -qx '\.Sh ENVIRONMENT' "$source_folder/wrapper/stagefence.1"
+}
+
+@test "stagefence-groups(7) has the groups and the members of groups.conf, and no others" {
+	grep -v '^ *#' "$source_folder/conf/groups.conf" | tr '\n' ' ' | sed 's/{ name = /\n/g' |
+		sed -nE 's/^"(@[a-z-]+)".* calls = \[([^]]*)\].*/\1 \2/p' | tr -d '",' >conf
+	awk '/^\.It Li @/ { printf "%s%s", sep, $3; sep = "\n"; inside = 1; next }
+		/^\.El/ { inside = 0 }
+		inside && /^\.(Li|Ic) [@a-z]/ { for (i = 2; i <= NF; i++) if ($i != ",") printf " %s", $i }
+		END { print "" }' "$build/stagefence-groups.7" >page
+	[ "$(wc -l <conf)" -ge 40 ]
+	diff <(tr -s ' ' <conf | sed 's/ $//') page
+}
+
+@test "what groups.awk does not understand makes no page" {
+	local conf=$source_folder/conf/groups.conf awk=$source_folder/conf/groups.awk
+	run -0 awk -v date=x -v path=x -f "$awk" "$conf"
+	sed 's/^groups = (/other = (/' "$conf" >1.conf
+	sed '/^    about = .*swap/d' "$conf" >2.conf
+	sed 's/^  { name = "@sync";/  {/' "$conf" >3.conf
+	sed '$d' "$conf" >4.conf
+	: >5.conf
+	for conf in ?.conf; do
+		run -1 awk -v date=x -v path=x -f "$awk" "$conf"
+		[[ "$output" == *"$conf:"* ]]
+	done
+}
+
+@test "the version is the same wherever it stands" {
+	local version
+	version=$(sed -n 's/^#define VERSION "\(.*\)"$/\1/p' "$source_folder/wrapper/version.h")
+	[[ "$version" =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]
+	[ "$(sed -n 's/^## \([0-9.]*\) .*/\1/p' "$source_folder/packaging/CHANGELOG.md" | head -1)" = "$version" ]
+	[ "$(sed -n '1s/^stagefence (\([0-9.]*\)-[0-9]*) .*/\1/p' "$source_folder/packaging/debian/changelog")" = "$version" ]
+	[ "$(sed -n 's/^Version: *//p' "$source_folder/packaging/rpm/stagefence.spec")" = "$version" ]
+	[ "$(stagefence -V)" = "stagefence $version" ]
+	[[ "$(stagefencectl -V)" == "stagefencectl $version ("*")" ]]
+}
+
+@test "stagefencectl -V names the libraries that it is linked with, and their versions" {
+	local libraries library
+	libraries=$(sed -n 's/^libs *:= *//p' "$source_folder/Makefile")
+	[ -n "$libraries" ]
+	run -0 stagefencectl -V
+	for library in $libraries; do
+		[[ "$output" =~ [\(,\ ]$library\ [0-9]+\.[0-9.]+[,\)] ]] || { echo "what $library?"; return 1; }
+	done
 }
 
 @test "stagefence(1) has the usage and the options that stagefence -h prints, and no others" {

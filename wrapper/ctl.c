@@ -701,7 +701,8 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) {
 		struct arena *a = arena_new();
 
-		printf("stagefencectl " VERSION " (libseccomp %s)\n", filter_library(a));
+		printf("stagefencectl " VERSION " (libseccomp %s, libconfig %s)\n",
+		    filter_library(a), conf_library(a));
 		arena_free(a);
 		return GOOD;
 	}
