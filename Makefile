@@ -55,7 +55,7 @@ shim_cflags  = $(base) $(free) $(small) -fPIC $(CPPFLAGS)
 ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
-.PHONY: all demo test test-jobs test-programs lint fuzz mutants bench install uninstall clean FORCE
+.PHONY: all demo test test-jobs test-programs lint fuzz mutants bench install uninstall deb rpm test-packages test-fresh clean FORCE
 .DELETE_ON_ERROR:
 
 profiles    := $(notdir $(wildcard conf/profiles/*.conf))
@@ -301,7 +301,7 @@ relocate      = sed -e 's|/usr/local/bin|$(bindir)|g' -e 's|/usr/local/sbin|$(sb
 
 # INSTALL_ONLY: what is built, as it is
 install: $(if $(INSTALL_ONLY),,all)
-	$(INSTALL) -d $(sort $(dir $(addprefix $(DESTDIR),$(installed)))) $(DESTDIR)$(datadir)/stagefence/profiles \
+	$(INSTALL) -d $(sort $(dir $(addprefix $(DESTDIR),$(installed)))) \
 	    $(DESTDIR)$(sysconfdir)/stagefence/conf.d $(DESTDIR)$(cachedir)/stagefence
 	# not readable: so the kernel starts it undumpable, and no process of the same uid can seize it before its fence
 	$(INSTALL) -m 711 $(BUILD)/stagefence $(DESTDIR)$(bindir)/stagefence
@@ -326,6 +326,34 @@ uninstall:
 	# other packages may have put profiles and drop-ins there
 	-rmdir $(DESTDIR)$(libdir)/stagefence $(DESTDIR)$(datadir)/stagefence/profiles $(DESTDIR)$(datadir)/stagefence \
 	    $(DESTDIR)$(cachedir)/stagefence
+
+
+# ---- packages: built from copies under $(BUILD), of the tree as it is, by whoever has the tools ----
+
+version       = $(shell sed -n 's/^.define VERSION "\(.*\)"/\1/p' wrapper/version.h)
+# the tree as a release has it: the same bytes whatever the umask, the user, the clock and the folder are
+release       = stagefence-$(version)
+tarball       = tar --create --sort=name --format=gnu --mtime="@$$(date -d "$$(sed -n \
+                    's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)" +%s)" --mode=u=rwX,go=rX --owner=root:0 --group=root:0 --exclude=./.git --exclude='./build*' \
+                    --transform='s|^\.|$(release)|' . | gzip -9n
+
+deb: FORCE
+	packaging/install-deps deb
+	rm -rf $(BUILD)/deb
+	mkdir -p $(BUILD)/deb
+	$(tarball) >$(BUILD)/deb/stagefence_$(version).orig.tar.gz
+	cd $(BUILD)/deb && tar -xf stagefence_$(version).orig.tar.gz && cp -R $(release)/packaging/debian $(release)/debian
+	cd $(BUILD)/deb/$(release) && env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS dpkg-buildpackage -us -uc $(DEBFLAGS)
+
+# RPMFLAGS: of your own; CHECK=1: with the tests. Not on an RPM system: its tools miss their distribution, and know no package that is installed.
+rpm_flags     = $(if $(wildcard /etc/redhat-release),,--nodeps --load '$(CURDIR)/packaging/rpm/debian-host.macros')
+rpm: FORCE
+	packaging/install-deps rpm
+	rm -rf $(BUILD)/rpm
+	mkdir -p $(BUILD)/rpm/SOURCES
+	$(tarball) >$(BUILD)/rpm/SOURCES/$(release).tar.gz
+	env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS rpmbuild -ba $(if $(CHECK),,--without check) --define "_topdir $(abspath $(BUILD))/rpm" \
+	    $(rpm_flags) $(RPMFLAGS) packaging/rpm/stagefence.spec
 
 -include $(wildcard $(addprefix $(BUILD)/,wrapper/*.d preload/*.d tests/*.d fuzz/*.d bench/*.d))
 
