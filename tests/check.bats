@@ -407,6 +407,7 @@ bounded() {
 
 # A folder that everybody can reach, with copies of the programs: for tests as somebody else.
 make_outside() {
+	needs readable
 	outside=$(mktemp -d /tmp/stagefence-check.XXXXXX)
 	chmod 755 "$outside"
 	cp "$(command -v stagefence)" "$(command -v stagefencectl)" "$outside"

@@ -64,10 +64,10 @@ blocks() {
 		sed -nE 's/^"(@[a-z-]+)".* calls = \[([^]]*)\].*/\1 \2/p' | tr -d '",' >conf
 	awk '/^\.It Li @/ { printf "%s%s", sep, $3; sep = "\n"; inside = 1; next }
 		/^\.El/ { inside = 0 }
-		inside && /^\.(Li|Ic) [@a-z]/ { for (i = 2; i <= NF; i++) if ($i != ",") printf " %s", $i }
+		inside && /^\.(Li|Ic) [@a-z_]/ { for (i = 2; i <= NF; i++) if ($i != ",") printf " %s", $i }
 		END { print "" }' "$build/stagefence-groups.7" >page
 	[ "$(wc -l <conf)" -ge 40 ]
-	diff <(tr -s ' ' <conf | sed 's/ $//') page
+	diff <(tr -s ' ' <conf | awk '{ sub(/ $/, ""); print }') page
 }
 
 @test "what groups.awk does not understand makes no page" {
@@ -302,6 +302,6 @@ END
 
 @test "no file names a path of the machine that it was written on" {
 	# in two parts, so that this file has neither; tests make folders that are called so, and "up" in one
-	run -1 grep -rnIE --exclude-dir=.git --exclude-dir='build*' \
+	run -1 grep -rnIE --exclude-dir=.git --exclude=.git --exclude-dir='build*' \
 		"(^|[^A-Za-z])share""d/([^u]|u[^p])|(^|[^A-Za-z0-9_.}/-])/wor""k(/|\$|[^A-Za-z0-9_])" "$source_folder"
 }

@@ -337,14 +337,14 @@ on_machine() {
 			diff bare fenced
 			STAGEFENCE_FENCE=3,0 stagefence -s $stage seen one "two words" "" 5</dev/null >fenced
 			diff bare fenced
-			LD_PRELOAD=/usr/local/lib/stagefence/libstagefence.so stagefence -s $stage seen one "two words" "" 5</dev/null >fenced
+			LD_PRELOAD=$SHIM stagefence -s $stage seen one "two words" "" 5</dev/null >fenced
 			diff bare fenced
 		done
 		seen 0<&- 2>&- >bare
 		stagefence -s noopen seen 0<&- 2>&- >fenced
 		diff bare fenced
 		"$HELPERS/signals" /usr/local/bin/seen >bare
-		"$HELPERS/signals" /usr/local/bin/stagefence -s noopen /usr/local/bin/seen >fenced
+		"$HELPERS/signals" $WRAPPER -s noopen /usr/local/bin/seen >fenced
 		diff bare fenced
 		grep -q ^blocked fenced
 		(exec -a "a name" seen) | head -n 1
@@ -446,8 +446,8 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 		cd "$TMPDIR"
 		conf=/etc/stagefence/stagefence.conf
 		try-musl openat
-		"$HELPERS/twice" LD_PRELOAD= LD_PRELOAD= -- /usr/local/bin/stagefence -s noopen /usr/local/bin/try-musl openat || echo status $?
-		for preload in /nowhere/libstagefence.so libstagefence.so :libstagefence.so /usr/local/lib/stagefence/libstagefence.so "" " " ":"; do
+		"$HELPERS/twice" LD_PRELOAD= LD_PRELOAD= -- $WRAPPER -s noopen /usr/local/bin/try-musl openat || echo status $?
+		for preload in /nowhere/libstagefence.so libstagefence.so :libstagefence.so $SHIM "" " " ":"; do
 			LD_PRELOAD=$preload stagefence -c $conf -s noopen try-musl openat || echo status $?
 			LD_PRELOAD=$preload stagefence -s noopen try-musl openat || echo status $?
 			LD_PRELOAD=$preload stagefence -c $conf -s noopen try openat || echo status $?
@@ -494,14 +494,14 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 		{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
 		cd "$TMPDIR"
 		stagefence -s noopen try openat
-		rm /usr/local/lib/stagefence/libstagefence.so
+		rm $SHIM
 		stagefence -s noopen try mkdir openat || echo status $?
 		stagefence -s nomkdir try mkdir openat
 		stagefence -s open try mkdir openat
 		try-static() { "$HELPERS/try-static" "$@"; }
 		stagefence -s noopen "$HELPERS/try-static" openat'
 	[ "${lines[0]}" = "openat EPERM" ]
-	[ "${lines[1]}" = "stagefence: /usr/local/lib/stagefence/libstagefence.so: the shim is missing, or not for this architecture" ]
+	[ "${lines[1]}" = "stagefence: $SHIM: the shim is missing, or not for this architecture" ]
 	[ "${lines[2]}" = "status 125" ]
 	[ "${lines[*]:3}" = "mkdir EPERM openat ok mkdir ok openat ok openat EPERM" ]
 }
@@ -509,7 +509,7 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 @test "the shim cannot be loaded: cut off, another library, no library, on a file system without execution" {
 	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
 		cd "$TMPDIR"
-		shim=/usr/local/lib/stagefence/libstagefence.so
+		shim=$SHIM
 		cp $shim good
 		each() {
 			for program in try try-musl; do
@@ -533,13 +533,13 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 		chmod 0 $shim
 		[ "$(id -u)" = 0 ] || each "not readable"
 		chmod 755 $shim
-		mount --bind /usr/local/lib/stagefence /usr/local/lib/stagefence
-		mount -o remount,bind,noexec /usr/local/lib/stagefence
+		mount --bind ${SHIM%/*} ${SHIM%/*}
+		mount -o remount,bind,noexec ${SHIM%/*}
 		each "noexec"'
 	echo "$output"
 	# bare it works; and fenced there is one line of ours, and nothing has run
 	[ "$(grep -cx 'openat ok' <<<"$output")" -ge 20 ]
-	run -1 grep -vE '^(openat ok|[a-z0-9 ]+ try(-musl)? 125 stagefence: [^/]*/usr/local/lib/stagefence/libstagefence\.so: [^/]*/)$' <<<"$output"
+	run -1 grep -vE '^(openat ok|[a-z0-9 ]+ try(-musl)? 125 stagefence: [^/]*'"$SHIM"': [^/]*/)$' <<<"$output"
 }
 
 @test "limits that a job may have set keep no shim out: the program fails, or is held to the stage" {
@@ -619,7 +619,7 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 		for space in "\t" "\n" "\v" "\f" "\r"; do
 			folder=/usr/local/$(printf "a${space}b")
 			mkdir "$folder"
-			cp /usr/local/bin/stagefence /usr/local/lib/stagefence/libstagefence.so "$folder"
+			cp $WRAPPER $SHIM "$folder"
 			"$folder/stagefence" -s noopen try-musl openat || echo status $?
 		done'
 	[ "$(grep -c '^openat ok' <<<"$output")" = 1 ]

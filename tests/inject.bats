@@ -6,6 +6,7 @@
 setup() {
 	load lib
 	needs program strace
+	needs readable
 }
 
 # Every scenario must have injected something, and nothing may have been bad.

@@ -14,8 +14,29 @@ helpers=$build/tests
 unset LD_PRELOAD "${!STAGEFENCE_STAGE@}" "${!STAGEFENCE_FENCE@}" BASH_ENV ENV
 export LC_ALL=C HOME=$BATS_TEST_TMPDIR TMPDIR=$BATS_TEST_TMPDIR
 umask 022
-[ -n "${STAGEFENCE_INSTALLED-}" ] || PATH=$build:$PATH
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+if [ -z "${STAGEFENCE_INSTALLED-}" ]; then
+	PATH=$build:$PATH
+	# as helpers/machine installs the built ones
+	WRAPPER=/usr/local/bin/stagefence COMPILER=/usr/local/sbin/stagefencectl
+	SHIM=/usr/local/lib/stagefence/libstagefence.so
+else
+	WRAPPER=$(command -v stagefence) && COMPILER=$(command -v stagefencectl) || exit 1
+	# in the one of the prefix's library folders that this wrapper's class of programs has
+	for SHIM in "${WRAPPER%/bin/*}"/lib/"$(uname -m)"-linux-gnu/stagefence/libstagefence.so \
+		"${WRAPPER%/bin/*}"/lib64/stagefence/libstagefence.so "${WRAPPER%/bin/*}"/lib/stagefence/libstagefence.so; do
+		[ ! -e "$SHIM" ] || break
+	done
+	# what a test takes from a build tree are copies of the installed ones, together as there
+	build=$BATS_RUN_TMPDIR/installed
+	mkdir -p "$build"
+	for file in "$WRAPPER" "$COMPILER" "$SHIM" "${WRAPPER%/bin/*}/share/stagefence/groups.conf" "${WRAPPER%/bin/*}"/share/man/man7/stagefence-groups.7*; do
+		[ -e "$build/${file##*/}" ] || [ ! -r "$file" ] || install -m 755 "$file" "$build"
+	done
+	gunzip -f "$build"/*.7.gz 2>/dev/null
+fi
+# where the programs are, on a machine of a test's own, too
+export WRAPPER COMPILER SHIM
 cd "$BATS_TEST_TMPDIR" || exit 1
 
 # Says what a test needs; a word that is not known is a mistake of the test. What this machine could have must not be
@@ -24,6 +45,8 @@ needs() {
 	case $1 in
 	root) [ "$(id -u)" = 0 ] || skip "needs root" ;;
 	user) [ "$(id -u)" != 0 ] || skip "needs an ordinary user" ;;
+	readable) [ -r "$(command -v stagefence)" ] || skip "needs a stagefence that this user can read" ;;
+	terminal) [ -w /dev/ptmx ] || skip "needs a pseudo terminal" ;;
 	program) command -v "$2" >/dev/null || skip "needs $2, which is not installed" ;;
 	x86_64) [ "$(uname -m)" = x86_64 ] || skip "needs x86_64" ;;
 	*)

@@ -14,7 +14,7 @@ on_machine() {
 	# in a process group of its own, so that nothing outlives the limit
 	HELPERS=$helpers timeout --kill-after=5 50 "$tests/helpers/machine" "$PWD/system.conf" bash -euc '
 		PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin
-		shim=/usr/local/lib/stagefence/libstagefence.so
+		shim=$SHIM
 		conf=/etc/stagefence/stagefence.conf
 		image=/var/cache/stagefence/policy.sfi
 		shimmed() { LD_PRELOAD=$shim "$@"; }
@@ -26,7 +26,7 @@ on_machine() {
 @test "bash, dash and a musl program are confined by the compiled image, without the wrapper" {
 	run -0 on_machine "stages = ( $refusing );" '
 		export STAGEFENCE_STAGE=nomkdir
-		rm /usr/local/bin/stagefence /usr/local/sbin/stagefencectl
+		rm $WRAPPER $COMPILER
 		bash -c "mkdir made && echo bare && rmdir made"
 		shimmed bash -c "mkdir made" || echo status $?
 		shimmed dash -c "mkdir made" || echo status $?
@@ -159,11 +159,11 @@ none'
 			echo $?
 		rm $image
 		shimmed sh -c "echo \$LD_PRELOAD \${STAGEFENCE_FENCE-none}; mkdir made && rmdir made" || echo $?'
-	[ "${lines[0]}" = /usr/local/lib/stagefence/libstagefence.so ]
+	[ "${lines[0]}" = "$SHIM" ]
 	[ "${lines[1]}" = "$(grep Seccomp: /proc/self/status)" ]
 	[[ "${lines[2]}" == *"Operation not permitted" ]]
 	[ "${lines[3]}" = 1 ]
-	[ "${lines[4]}" = "/usr/local/lib/stagefence/libstagefence.so none" ]
+	[ "${lines[4]}" = "$SHIM none" ]
 	[ "${#lines[@]}" = 5 ]
 	run -0 on_machine "no_stage = \"nomkdir\"; stages = ( $refusing );" 'shimmed mkdir made || echo $?'
 	[[ "${lines[0]}" == *"Operation not permitted" ]]
@@ -315,12 +315,12 @@ the same: 1" ]
 		export STAGEFENCE_STAGE=build
 		shimmed mkdir made && rmdir made
 		touch $conf
-		rm /usr/local/bin/stagefence
+		rm $WRAPPER
 		shimmed mkdir made || echo $?
 		shimmed "$HELPERS/try-musl" mkdir || echo $?'
-	[ "$output" = "stagefence: cannot run /usr/local/bin/stagefence (is it installed, and /proc mounted?)
+	[ "$output" = "stagefence: cannot run $WRAPPER (is it installed, and /proc mounted?)
 125
-stagefence: cannot run /usr/local/bin/stagefence (is it installed, and /proc mounted?)
+stagefence: cannot run $WRAPPER (is it installed, and /proc mounted?)
 125" ]
 }
 
