@@ -55,7 +55,7 @@ shim_cflags  = $(base) $(free) $(small) -fPIC $(CPPFLAGS)
 ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
-.PHONY: all demo test test-jobs test-programs lint fuzz mutants bench install uninstall deb rpm test-packages test-fresh clean FORCE
+.PHONY: all demo test test-jobs test-packages test-fresh test-programs lint fuzz mutants bench install uninstall deb rpm clean FORCE
 .DELETE_ON_ERROR:
 
 profiles    := $(notdir $(wildcard conf/profiles/*.conf))
@@ -116,6 +116,19 @@ test:
 	packaging/install-deps test
 	$(MAKE) all test-programs
 	tests/run $(TESTS)
+
+# the packages: built twice and compared, looked through, installed, upgraded and removed; then the suite, or the files in
+# TESTS, against the installed programs
+test-packages:
+	packaging/install-deps packages
+	$(MAKE) deb all test-programs
+	bats tests/packages/packages.bats
+	tests/packages/installed $(TESTS)
+
+# the README's two commands, in a minimal Debian that is made for it
+test-fresh:
+	packaging/install-deps fresh
+	BUILD="$(abspath $(BUILD))" tests/fresh/run $(SUITES)
 
 # a real program's own build and tests, bare and confined; fetches its source by name
 test-jobs:
@@ -342,18 +355,23 @@ deb: FORCE
 	rm -rf $(BUILD)/deb
 	mkdir -p $(BUILD)/deb
 	$(tarball) >$(BUILD)/deb/stagefence_$(version).orig.tar.gz
-	cd $(BUILD)/deb && tar -xf stagefence_$(version).orig.tar.gz && cp -R $(release)/packaging/debian $(release)/debian
+	cd $(BUILD)/deb && tar -xpf stagefence_$(version).orig.tar.gz && cp -pR $(release)/packaging/debian $(release)/debian
 	cd $(BUILD)/deb/$(release) && env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS dpkg-buildpackage -us -uc $(DEBFLAGS)
 
 # RPMFLAGS: of your own; CHECK=1: with the tests. Not on an RPM system: its tools miss their distribution, and know no package that is installed.
 rpm_flags     = $(if $(wildcard /etc/redhat-release),,--nodeps --load '$(CURDIR)/packaging/rpm/debian-host.macros')
+rpmbuild      = env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS rpmbuild $(rpm_flags) $(RPMFLAGS)
 rpm: FORCE
 	packaging/install-deps rpm
 	rm -rf $(BUILD)/rpm
-	mkdir -p $(BUILD)/rpm/SOURCES
+	mkdir -p $(BUILD)/rpm/SOURCES $(BUILD)/rpm/SPECS
 	$(tarball) >$(BUILD)/rpm/SOURCES/$(release).tar.gz
-	env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS rpmbuild -ba $(if $(CHECK),,--without check) --define "_topdir $(abspath $(BUILD))/rpm" \
-	    $(rpm_flags) $(RPMFLAGS) packaging/rpm/stagefence.spec
+	cp packaging/rpm/stagefence.spec $(BUILD)/rpm/SPECS
+	chmod 644 $(BUILD)/rpm/SOURCES/* $(BUILD)/rpm/SPECS/*
+	# one after the other: a source package would have the path that it is built in, and the others its sum
+	cd $(BUILD)/rpm && $(rpmbuild) -bs --define "_topdir ." SPECS/stagefence.spec
+	$(rpmbuild) -bb $(if $(CHECK),,--without check) --define "_topdir $(abspath $(BUILD))/rpm" \
+	    $(BUILD)/rpm/SPECS/stagefence.spec
 
 -include $(wildcard $(addprefix $(BUILD)/,wrapper/*.d preload/*.d tests/*.d fuzz/*.d bench/*.d))
 
