@@ -12,6 +12,8 @@ zshcompdir    ?= $(datadir)/zsh/site-functions
 fishcompdir   ?= $(datadir)/fish/vendor_completions.d
 # where systemd looks for units; if empty, none are installed
 unitdir       ?=
+# where 32-bit programs' dynamic loader has its $LIB (/usr/lib32, /usr/lib); if empty, they get no shim
+libdir32      ?=
 # the policy is the machine's, wherever the programs live
 sysconfdir    ?= /etc
 localstatedir ?= /var
@@ -52,6 +54,12 @@ small       := -Os $(foreach o,-Oz -fomit-frame-pointer -ffinite-loops -fno-move
                -fno-tree-forwprop -fno-tree-tail-merge -mcmodel=tiny,$(call cc-has,$o))
 shim_cflags  = $(base) $(free) $(small) -fPIC $(CPPFLAGS)
 
+# the shim for 32-bit programs of an x86_64 machine, where the compiler makes such; the kernel's headers are those of x86_64
+multiarch   := $(shell $(CC) -print-multiarch 2>/dev/null)
+cflags32     = -m32 $(if $(multiarch),-isystem /usr/include/$(multiarch))
+has32       := $(shell printf '\043include <asm/unistd.h>\nint x = __NR_mmap2;' | $(CC) -m32 \
+               $(if $(multiarch),-isystem /usr/include/$(multiarch)) -nostdlib -shared -x c - -o /dev/null 2>/dev/null && echo yes)
+
 ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
@@ -61,7 +69,8 @@ ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o s
 profiles    := $(notdir $(wildcard conf/profiles/*.conf))
 
 all: $(BUILD)/stagefence $(BUILD)/stagefencectl $(BUILD)/libstagefence.so $(BUILD)/groups.conf \
-     $(addprefix $(BUILD)/profiles/,$(profiles)) $(BUILD)/stagefence-groups.7
+     $(addprefix $(BUILD)/profiles/,$(profiles)) $(BUILD)/stagefence-groups.7 \
+     $(if $(has32),$(BUILD)/libstagefence-i386.so)
 
 # a changed prefix or flag rebuilds what it is in
 $(BUILD)/flags: FORCE
@@ -86,6 +95,12 @@ $(BUILD)/preload/shim.o: preload/shim.c $(BUILD)/flags
 
 $(BUILD)/libstagefence.so: $(BUILD)/preload/shim.o
 	$(CC) -shared $(free_ld) -Wl,-z,initfirst,-z,nodelete,--hash-style=gnu -o $@ $<
+
+$(BUILD)/preload/shim-i386.o: preload/shim.c $(BUILD)/flags
+	$(CC) $(filter-out -fcf-protection%,$(shim_cflags)) $(cflags32) -c -o $@ $<
+
+$(BUILD)/libstagefence-i386.so: $(BUILD)/preload/shim-i386.o
+	$(CC) -m32 -shared $(free_ld) -Wl,-z,initfirst,-z,nodelete,--hash-style=gnu -o $@ $<
 
 # beside the programs, so that a build tree works without being installed
 $(BUILD)/groups.conf: conf/groups.conf
@@ -305,6 +320,7 @@ installed     = $(bindir)/stagefence $(sbindir)/stagefencectl $(libdir)/stagefen
                 $(foreach page,$(pages),$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
                 $(bashcompdir)/stagefence $(bashcompdir)/stagefencectl $(zshcompdir)/_stagefence \
                 $(fishcompdir)/stagefence.fish $(fishcompdir)/stagefencectl.fish \
+                $(if $(libdir32),$(libdir32)/stagefence/libstagefence.so) \
                 $(if $(unitdir),$(patsubst packaging/systemd/%,$(unitdir)/%,$(units)))
 # the files name the folders of an installation without further words; what is installed names its own
 relocate      = sed -e 's|/usr/local/bin|$(bindir)|g' -e 's|/usr/local/sbin|$(sbindir)|g' -e 's|/usr/local/lib/|$(libdir)/|g' \
@@ -320,6 +336,7 @@ install: $(if $(INSTALL_ONLY),,all)
 	$(INSTALL) -m 711 $(BUILD)/stagefence $(DESTDIR)$(bindir)/stagefence
 	$(INSTALL) -m 755 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
 	$(INSTALL) -m 755 $(BUILD)/libstagefence.so $(DESTDIR)$(libdir)/stagefence/libstagefence.so
+	$(if $(libdir32),$(INSTALL) -m 755 $(BUILD)/libstagefence-i386.so $(DESTDIR)$(libdir32)/stagefence/libstagefence.so)
 	$(INSTALL) -m 644 conf/groups.conf $(DESTDIR)$(datadir)/stagefence/groups.conf
 	$(INSTALL) -m 644 $(addprefix conf/profiles/,$(profiles)) $(DESTDIR)$(datadir)/stagefence/profiles
 	$(INSTALL) -m 644 wrapper/stagefence-plugin.h $(DESTDIR)$(includedir)/stagefence-plugin.h
@@ -337,9 +354,8 @@ install: $(if $(INSTALL_ONLY),,all)
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(installed)) $(DESTDIR)$(cachedir)/stagefence/policy.sfi
 	# other packages may have put profiles and drop-ins there
-	-rmdir $(DESTDIR)$(libdir)/stagefence $(DESTDIR)$(datadir)/stagefence/profiles $(DESTDIR)$(datadir)/stagefence \
-	    $(DESTDIR)$(cachedir)/stagefence
-
+	-rmdir $(addprefix $(DESTDIR),$(addsuffix /stagefence,$(libdir) $(libdir32)) $(datadir)/stagefence/profiles \
+	    $(datadir)/stagefence $(cachedir)/stagefence)
 
 # ---- packages: built from copies under $(BUILD), of the tree as it is, by whoever has the tools ----
 

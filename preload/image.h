@@ -17,7 +17,7 @@
 #include <linux/filter.h>
 #include "raw.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__i386__) /* the shim for 32-bit programs of x86_64 */
 #define IMAGE_ARCH AUDIT_ARCH_X86_64
 #else
 #define IMAGE_ARCH AUDIT_ARCH_AARCH64

@@ -18,13 +18,13 @@ struct load_refusal {
 };
 
 /* The image in fd, which stays the caller's; or NULL. */
-static inline const struct image_header *load_map(int fd, size_t size, enum image_fault *fault)
+static inline const struct image_header *load_map(int fd, uint64_t size, enum image_fault *fault)
 {
 	const void *data = size == 0 || size > IMAGE_SIZE_MAX
 	    ? NULL
-	    : raw_map(size, RAW_PROT_READ, RAW_MAP_PRIVATE, fd);
+	    : raw_map((size_t)size, RAW_PROT_READ, RAW_MAP_PRIVATE, fd);
 
-	*fault = data == NULL ? IMAGE_WRONG_SIZE : image_check(data, size);
+	*fault = data == NULL ? IMAGE_WRONG_SIZE : image_check(data, (size_t)size);
 	return *fault == IMAGE_GOOD ? image_header(data) : NULL;
 }
 

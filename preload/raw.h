@@ -102,6 +102,39 @@ static inline long raw_call3(long nr, long a, long b, long c)
 	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
 	return x0;
 }
+#elif defined(__i386__)
+/* The shim for 32-bit programs of an x86_64 machine. The sixth argument goes by ebp, which the
+ * compiler may need to find it by. */
+static inline long raw_call6(long nr, long a, long b, long c, long d, long e, long f)
+{
+	long result;
+
+	__asm__ volatile("pushl %7\n\tpushl %%ebp\n\tmovl 4(%%esp), %%ebp\n\tint $0x80\n\t"
+			 "popl %%ebp\n\taddl $4, %%esp"
+			 : "=a"(result)
+			 : "0"(nr), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e), "m"(f)
+			 : "memory", "cc");
+	return result;
+}
+
+static inline long raw_call5(long nr, long a, long b, long c, long d, long e)
+{
+	long result;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "0"(nr), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+			 : "memory");
+	return result;
+}
+
+static inline long raw_call3(long nr, long a, long b, long c)
+{
+	long result;
+
+	__asm__ volatile("int $0x80" : "=a"(result) : "0"(nr), "b"(a), "c"(b), "d"(c) : "memory");
+	return result;
+}
 #else
 #error "stagefence knows the system call conventions of x86_64 and aarch64 only"
 #endif
@@ -214,7 +247,12 @@ static inline long raw_fcntl(int fd, int command, long value)
  */
 RAW_SHARED void *raw_map(size_t size, int protection, int flags, int fd)
 {
-	long at = raw_call6(__NR_mmap, 0, (long)size, protection, flags, fd, 0);
+#if defined(__i386__)
+	const long map = __NR_mmap2; /* its plain one takes a pointer to all six */
+#else
+	const long map = __NR_mmap;
+#endif
+	long at = raw_call6(map, 0, (long)size, protection, flags, fd, 0);
 
 	return at < 0 && at > -4096 ? NULL : (void *)at;
 }

@@ -41,6 +41,7 @@ RAW_SHARED void leave(const struct image_header *h, int fd)
 	raw_close(fd);
 }
 
+#if !defined(__i386__)
 /*
  * Between seccomp(2) and main there is no system call but the question whether the fence is up, so
  * the image and its descriptor go first; the instructions wait on the stack.
@@ -70,6 +71,7 @@ static bool raise(const struct image_header *h, const struct image_stage *s, int
 	/* a library before us may have started threads: they are fenced with us, or nothing runs */
 	return fence_load(code, &program, flags) == 0;
 }
+#endif
 
 static uint32_t number(const char **text)
 {
@@ -137,6 +139,28 @@ static const struct image_header *handed_over(int fd)
 	    : NULL;
 }
 
+#if defined(__i386__)
+/*
+ * A 32-bit program: the wrapper, which is none, raises its fence or refuses it. It puts none behind
+ * two fences, so "FD" is all that it may hand over: no fence is asked for, and the image says so.
+ */
+static void fence(char **env, const char *handover)
+{
+	const char *name;
+
+	if (handover == NULL)
+		run_wrapper(env);
+
+	int fd = (int)number(&handover);
+	const struct image_header *h = handed_over(fd);
+	uint32_t i = h == NULL || *handover != '\0' ? IMAGE_NONE : image_pick(h, env, &name);
+
+	if (i != IMAGE_PASS && (i == IMAGE_NONE || image_fenced(image_stage(h, i))))
+		not_so(true, env);
+	leave(h, fd);
+	environment_leave(env, false);
+}
+#else
 /* Is there such a program, and in force? A strict stage has none. */
 static bool stands(const struct image_header *h, uint32_t program)
 {
@@ -192,6 +216,7 @@ static void fence(char **env, const char *handover)
 	 * stage */
 	environment_leave(env, fenced);
 }
+#endif
 
 /* In DT_INIT_ARRAY: musl has no DT_INIT on aarch64 (NO_LEGACY_INITFINI), and would go on without
  * us. */

@@ -45,10 +45,10 @@ on_copy() {
 	cat >"$BATS_FILE_TMPDIR/script" <<-'END'
 		set -eu
 		debs=$1 rpms=$2
-		state() {
-			find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /mnt -o -path "$3" -o -path /var/lib/dpkg \
-				-o -path /var/lib/rpm -o -path /var/log -o -path /var/cache/man -o -path /var/lib/systemd \) -prune \
-				-o -newer "$1" -printf '%p\n' -o -name '*stagefence*' -printf '%p\n' | sort -u >"$2"
+		# what has been written since, and was not taken away again; what was taken away is a device in the layer
+		left() {
+			find /mnt \( -path /mnt/var/lib/dpkg -o -path /mnt/var/cache/man -o -path /mnt/var/log -o -path "/mnt$3" \) -prune \
+				-o \( -type f -o -type l \) -printf 'left: /%P\n'
 		}
 		quiet() {
 			"$@" >/tmp/quiet 2>&1 || { cat /tmp/quiet; return 1; }
@@ -119,16 +119,18 @@ on_copy() {
 	mkdir all installed
 	for file in "$debs"/stagefence_*.deb "$debs"/libstagefence_*.deb "$debs"/stagefence-dev_*.deb; do
 		dpkg-deb -c "$file" | awk '$1 !~ /^d/ { print $6 }' | sed 's/^\.//; s/\.gz$//'
-	done | grep -vE '/share/(doc|lintian)/' | sort >packed
+	done | grep -vE '/share/(doc|lintian)/|/i386-linux-gnu/' | sort >packed
 	[ -z "$(uniq -d packed)" ]
 	make -s -C "$first/build/deb/"stagefence-[0-9]*[0-9] install INSTALL_ONLY=1 DESTDIR="$PWD/installed" prefix=/usr \
 		libdir=/usr/lib/"$(dpkg-architecture -q DEB_HOST_MULTIARCH)" zshcompdir=/usr/share/zsh/vendor-completions \
-		unitdir=/lib/systemd/system
+		unitdir=/lib/systemd/system \
+		libdir32="$(dpkg-deb -c "$debs"/libstagefence_*.deb | grep -q /usr/lib32/ && echo /usr/lib32)"
 	(cd installed && find . ! -type d | sed 's/^\.//' | sort) >wanted
 	diff <(sed 's,^/usr/lib/systemd,/lib/systemd,' packed | sort) wanted
 	rpm -qpl "$rpms"/RPMS/*/*.rpm | grep -vE '/share/(doc|licenses)/' | sed 's/\.gz$//' | sort -u >packed
 	while read -r file; do
 		file=${file/#\/usr\/lib\/*-linux-gnu\///usr/lib64/}
+		file=${file/#\/usr\/lib32\///usr/lib/}
 		file=${file/vendor-completions/site-functions}
 		grep -qxE "(/usr)?$file" packed || { echo "the rpms lack $file"; return 1; }
 	done <wanted
@@ -164,11 +166,9 @@ on_copy() {
 	dpkg-deb -b --root-owner-group drop drop.deb >/dev/null
 	chmod -R go+rX .
 	cp later.deb drop.deb "$BATS_FILE_TMPDIR"
+	gcc -m32 -isystem "/usr/include/$(gcc -print-multiarch)" -o "$BATS_FILE_TMPDIR/try32" "$source_folder/tests/helpers/try.c" 2>/dev/null || true
 	run on_copy '
 		later=$3/later.deb drop=$3/drop.deb
-		touch -d "1 second ago" /tmp/before
-		state /tmp/before /tmp/at-first $3
-
 		quiet dpkg -i $debs/libstagefence_*.deb $debs/stagefence_*.deb
 		dpkg -V stagefence libstagefence
 		compiled && echo "installed: compiled"
@@ -176,6 +176,10 @@ on_copy() {
 		cd /tmp && mkdir made && rmdir made
 		stagefence -s after_script mkdir made || true
 		STAGEFENCE_STAGE=after_script LD_PRELOAD='"'"'/usr/$LIB/stagefence/libstagefence.so'"'"' mkdir made || true
+		# and so is a 32-bit program, or refused, by the shim of its own class
+		[ ! -e /usr/lib32/ld-linux.so.2 ] || [ ! -x $3/try32 ] || {
+			STAGEFENCE_STAGE=after_script LD_PRELOAD='"'"'/usr/$LIB/stagefence/libstagefence.so'"'"' $3/try32 mkdir 2>&1 | grep -q "another architecture"
+		}
 		zcat -f /usr/share/man/man1/stagefence.1.gz | grep -c "/usr/local" || true
 
 		quiet dpkg -i $drop
@@ -206,8 +210,7 @@ on_copy() {
 		rm -r /etc/stagefence
 		quiet dpkg -i $debs/libstagefence_*.deb $debs/stagefence_*.deb
 		quiet dpkg -P stagefence libstagefence
-		state /tmp/before /tmp/at-last $3
-		comm -13 /tmp/at-first /tmp/at-last | while read -r path; do [ -d "$path" ] && [ ! -L "$path" ] || echo "left: $path"; done'
+		left "$@"'
 	echo "$output"
 	diff - <(printf '%s\n' "$output") <<-'END'
 		installed: compiled
@@ -261,8 +264,6 @@ on_copy() {
 	END
 	rpmbuild -bb --define "_topdir $BATS_FILE_TMPDIR/later" site.spec >site.log 2>&1 || { tail site.log; false; }
 	run on_copy '
-		touch -d "1 second ago" /tmp/before
-		state /tmp/before /tmp/at-first $3
 		# Debian'"'"'s rpm wants to be told that it is meant; and the machine'"'"'s libraries are not in its database
 		install() { quiet rpm --dbpath /tmp/rpmdb --force-debian --nodeps "$@"; }
 		verify() { rpm --dbpath /tmp/rpmdb --nodeps -V "$@"; }
@@ -300,8 +301,7 @@ on_copy() {
 		rm -r /etc/stagefence
 		install -i $rpms/RPMS/x86_64/*stagefence-0*.rpm
 		install -e stagefence libstagefence
-		state /tmp/before /tmp/at-last $3
-		comm -13 /tmp/at-first /tmp/at-last | while read -r path; do [ -d "$path" ] && [ ! -L "$path" ] || echo "left: $path"; done'
+		left "$@"'
 	echo "$output"
 	diff - <(printf '%s\n' "$output") <<-'END'
 		verified
