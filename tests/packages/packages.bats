@@ -47,7 +47,7 @@ on_copy() {
 		debs=$1 rpms=$2
 		# what has been written since, and was not taken away again; what was taken away is a device in the layer
 		left() {
-			find /mnt \( -path /mnt/var/lib/dpkg -o -path /mnt/var/cache/man -o -path /mnt/var/log -o -path "/mnt$3" \) -prune \
+			find /mnt \( -path /mnt/var/lib/dpkg -o -path /mnt/var/cache/man -o -path /mnt/var/cache/debconf -o -path /mnt/var/log -o -path "/mnt$3" \) -prune \
 				-o \( -type f -o -type l \) -printf 'left: /%P\n'
 		}
 		quiet() {
@@ -110,9 +110,19 @@ on_copy() {
 	hardening-check --nocfprotection all/usr/sbin/stagefencectl
 	# Freestanding: there is no libc that a smashed stack could be reported to, and no relocation to be made read-only.
 	# hardening-check knows no static-pie.
-	hardening-check --nostackprotector --norelro --nopie all/usr/bin/stagefence all/usr/lib/*/stagefence/libstagefence.so
+	local multiarch free
+	multiarch=$(dpkg-architecture -q DEB_HOST_MULTIARCH)
+	hardening-check --nostackprotector --norelro --nopie all/usr/bin/stagefence "all/usr/lib/$multiarch/stagefence/libstagefence.so"
+	free=(all/usr/bin/stagefence "all/usr/lib/$multiarch/stagefence/libstagefence.so")
+	# 32-bit programs have no control flow protection that the kernel would know
+	if [ -e all/usr/lib32/stagefence/libstagefence.so ]; then
+		hardening-check --nostackprotector --norelro --nopie --nocfprotection all/usr/lib32/stagefence/libstagefence.so
+		free+=(all/usr/lib32/stagefence/libstagefence.so)
+	fi
 	readelf -hW all/usr/bin/stagefence | grep -q 'Type: *DYN'
-	run -1 bash -c "readelf -lW all/usr/bin/stagefence all/usr/lib/*/stagefence/libstagefence.so | grep -E 'LOAD.*RWE|STACK.*RWE|INTERP'"
+	readelf -lW "${free[@]}" >segments
+	[ "$(grep -c GNU_STACK segments)" = ${#free[@]} ]
+	run -1 grep -E 'LOAD.*RWE|STACK.*RWE|INTERP' segments
 }
 
 @test "the packages have what make install installs, each file once" {
