@@ -295,7 +295,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 # ---- lint ----
 
 c_files      := $(wildcard preload/*.[ch] wrapper/*.[ch])
-shell_files   = .ci/run tests/run tests/lib.bash $(wildcard tests/*.sh tests/*.bats tests/*/run tests/helpers/machine tests/helpers/inject) \
+shell_files   = .ci/run tests/run tests/lib.bash $(wildcard tests/*.sh tests/*.bats tests/*/run tests/helpers/machine tests/helpers/inject tests/helpers/scratch tests/packages/*) \
                 $(wildcard packaging/install-deps) $(completions)/stagefence.bash
 ctl_sources   = $(patsubst $(BUILD)/%.o,%.c,$(ctl_objects))
 

@@ -138,7 +138,7 @@ fenced() {
 
 # machine COMMAND: what doctor says on a machine of its own, after COMMAND
 machine() {
-	run "$helpers_folder/machine" p.conf sh -c "$1"'; /usr/local/sbin/stagefencectl doctor'
+	run "$helpers_folder/machine" p.conf sh -c "$1"'; $COMPILER doctor'
 }
 
 @test "an installation is looked at as a launch does: image, wrapper, shim, preloads" {
@@ -148,8 +148,8 @@ machine() {
 	[ "$status" = 0 ]
 	[ "$(row policy)" = "ok    policy                  /etc/stagefence/stagefence.conf: 4 stages, fenced: build, learn, told" ]
 	[ "$(row 'compiled policy')" = "ok    compiled policy         /var/cache/stagefence/policy.sfi: fresh" ]
-	[ "$(row stagefence)" = "ok    stagefence              /usr/local/bin/stagefence" ]
-	[ "$(row libstagefence.so)" = "ok    libstagefence.so        /usr/local/lib/stagefence/libstagefence.so" ]
+	[ "$(row stagefence)" = "ok    stagefence              $WRAPPER" ]
+	[ "$(row libstagefence.so)" = "ok    libstagefence.so        $SHIM" ]
 	[ "$(row ld.so.preload)" = "ok    ld.so.preload           none" ]
 
 	machine 'echo >>/etc/stagefence/stagefence.conf'
@@ -165,26 +165,26 @@ machine() {
 	machine 'truncate -s 1000 /var/cache/stagefence/policy.sfi'
 	[ "$status" = 1 ]
 	[[ $(row 'compiled policy') == "LOST  compiled policy         /var/cache/stagefence/policy.sfi: is a policy image that was truncated"* ]]
-	machine 'chmod 4711 /usr/local/bin/stagefence'
+	machine 'chmod 4711 $WRAPPER'
 	[ "$status" = 1 ]
-	[[ $(row stagefence) == "LOST  stagefence              /usr/local/bin/stagefence: set-user-ID or "* ]]
+	[[ $(row stagefence) == "LOST  stagefence              $WRAPPER: set-user-ID or "* ]]
 	if [ "$(id -u)" = 0 ] && command -v python3 >/dev/null; then
-		machine 'python3 -c "import os, struct; os.setxattr(\"/usr/local/bin/stagefence\", \"security.capability\", struct.pack(\"<5I\", 0x02000001, 1, 0, 0, 0))"'
+		machine 'python3 -c "import os, struct; os.setxattr(\"$WRAPPER\", \"security.capability\", struct.pack(\"<5I\", 0x02000001, 1, 0, 0, 0))"'
 		[ "$status" = 1 ]
-		[[ $(row stagefence) == "LOST  stagefence              /usr/local/bin/stagefence: has file capabilities, "* ]]
+		[[ $(row stagefence) == "LOST  stagefence              $WRAPPER: has file capabilities, "* ]]
 	fi
-	machine 'chmod 755 /usr/local/bin/stagefence'
+	machine 'chmod 755 $WRAPPER'
 	[ "$status" = 0 ]
-	[[ $(row stagefence) == "note  stagefence              /usr/local/bin/stagefence: can be read, "* ]]
-	machine 'rm /usr/local/bin/stagefence'
+	[[ $(row stagefence) == "note  stagefence              $WRAPPER: can be read, "* ]]
+	machine 'rm $WRAPPER'
 	[ "$status" = 1 ]
-	[[ $(row stagefence) == "LOST  stagefence              /usr/local/bin/stagefence: No such file or directory"* ]]
-	machine 'cp /bin/true /usr/local/lib/stagefence/libstagefence.so'
+	[[ $(row stagefence) == "LOST  stagefence              $WRAPPER: No such file or directory"* ]]
+	machine 'cp /bin/true $SHIM'
 	[ "$status" = 1 ]
-	[[ $(row libstagefence.so) == "LOST  libstagefence.so        /usr/local/lib/stagefence/libstagefence.so: not this version's shim"* ]]
-	machine 'chmod 666 /usr/local/lib/stagefence/libstagefence.so'
+	[[ $(row libstagefence.so) == "LOST  libstagefence.so        $SHIM: not this version's shim"* ]]
+	machine 'chmod 666 $SHIM'
 	[ "$status" = 0 ]
-	[[ $(row libstagefence.so) == "note  libstagefence.so        /usr/local/lib/stagefence/libstagefence.so: can be written by others (chmod go-w)" ]]
+	[[ $(row libstagefence.so) == "note  libstagefence.so        $SHIM: can be written by others (chmod go-w)" ]]
 	machine 'echo /no/such.so >/etc/ld.so.preload'
 	[ "$status" = 0 ]
 	[[ $(row ld.so.preload) == "note  ld.so.preload           /etc/ld.so.preload: loaded into every dynamic program, "*": /no/such.so" ]]
