@@ -157,7 +157,7 @@ plain_tests  := twice seen signals abi anonymous forge fuse handover nest preten
 bare_tests   := bare golike replay
 test_names   := $(plain_tests) $(bare_tests) bare-i386 seen-local try-local try-static try-static-pie try-asan \
                 try-musl try-musl-static try-musl-local early-environ.so early-thread.so early-environ-musl.so \
-                early-thread-musl.so flip decide live calls-check scan-check report-drive refuse refuse-static fake-bash
+                early-thread-musl.so flip decide live calls-check scan-check engine random report-drive refuse refuse-static fake-bash
 test_base     = -std=c11 -D_GNU_SOURCE $(warn) -O1 -g
 test_cflags   = $(test_base) -MMD -MP $(paths) $(CPPFLAGS) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 bare_cflags   = $(test_base) -ffreestanding -fno-builtin -fno-stack-protector -fno-pie -no-pie -static -nostdlib

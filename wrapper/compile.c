@@ -248,7 +248,7 @@ static void add_sources(struct compile *c, const struct sources *sources)
 	char self[TRUST_PATH_MAX];
 	long n = raw_call6(__NR_readlinkat, RAW_AT_FDCWD, (long)"/proc/self/exe", (long)self,
 	    sizeof self - 1, 0, 0);
-	const char *library = filter_library_file(c->arena);
+	const char *library;
 
 	for (size_t i = 0; i < sources->count; i++)
 		add_source(
@@ -256,7 +256,9 @@ static void add_sources(struct compile *c, const struct sources *sources)
 	self[n > 0 ? n : 0] = '\0';
 	/* without /proc there is no telling, here or later */
 	add_maker(c, n > 0 ? self : "/proc/self/exe", "/proc/self/exe");
-	if (library != NULL)
+	if (!filter_library_file(c->arena, &library))
+		c->good = false;
+	else if (library != NULL)
 		add_maker(c, library, library);
 }
 

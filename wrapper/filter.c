@@ -710,7 +710,7 @@ static int add_engine_rule(scmp_filter_ctx ctx, const struct engine_rule *r)
 		return 0; /* a warning at most */
 	for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
 		if (r->cube.mask[arg] == ~(uint64_t)0)
-			compare[count++] = SCMP_CMP64(arg, SCMP_CMP_EQ, r->cube.value[arg]);
+			compare[count++] = SCMP_CMP64(arg, SCMP_CMP_EQ, r->cube.value[arg], 0);
 		else if (r->cube.mask[arg] != 0)
 			compare[count++] = SCMP_CMP64(
 			    arg, SCMP_CMP_MASKED_EQ, r->cube.mask[arg], r->cube.value[arg]);
@@ -798,20 +798,25 @@ unsigned filter_level(void)
 	return seccomp_api_get();
 }
 
-const char *filter_library_file(struct arena *a)
+bool filter_library_file(struct arena *a, const char **file)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	uintptr_t ours = (uintptr_t)seccomp_version, first, behind;
 	char line[4096 + 128];
-	const char *file = NULL;
+	bool good;
 
-	while (maps != NULL && file == NULL && fgets(line, sizeof line, maps) != NULL) {
+	*file = NULL;
+	while (maps != NULL && *file == NULL && fgets(line, sizeof line, maps) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &first, &behind) == 2 && first <= ours &&
 		    ours < behind && strchr(line, '/') != NULL)
-			file = arena_format(a, "%s", strchr(line, '/'));
+			*file = arena_format(a, "%s", strchr(line, '/'));
 	}
+	/* half an answer would be an image that is never fresh, or always */
+	good = maps != NULL ? !ferror(maps) : errno == ENOENT;
+	if (!good)
+		say("/proc/self/maps: %s", strerror(errno));
 	if (maps != NULL)
 		fclose(maps);
-	return file;
+	return good;
 }

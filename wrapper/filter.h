@@ -65,7 +65,7 @@ const char *filter_library(struct arena *a);
 /* What it finds that the kernel can do, from 1: seccomp_api_get(3). */
 unsigned filter_level(void);
 
-/* The file that it is in, or NULL if the kernel does not tell. */
-const char *filter_library_file(struct arena *a);
+/* The file that it is in; NULL where there is no /proc to tell. False: it has been said. */
+bool filter_library_file(struct arena *a, const char **file);
 
 #endif
