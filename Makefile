@@ -60,7 +60,7 @@ cflags32     = -m32 $(if $(multiarch),-isystem /usr/include/$(multiarch))
 has32       := $(shell printf '\043include <asm/unistd.h>\nint x = __NR_mmap2;' | $(CC) -m32 \
                $(if $(multiarch),-isystem /usr/include/$(multiarch)) -nostdlib -shared -x c - -o /dev/null 2>/dev/null && echo yes)
 
-ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o oci.o tree.o input.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
 .PHONY: all demo test test-jobs test-packages test-fresh test-programs lint fuzz mutants bench install uninstall deb rpm clean FORCE
@@ -153,11 +153,11 @@ test-jobs:
 
 # ---- tests' own programs ----
 
-plain_tests  := twice seen signals abi anonymous forge fuse handover nest pretend privileges try
+plain_tests  := twice seen signals abi anonymous forge fuse handover nest pretend privileges try readback
 bare_tests   := bare golike replay
 test_names   := $(plain_tests) $(bare_tests) bare-i386 seen-local try-local try-static try-static-pie try-asan \
                 try-musl try-musl-static try-musl-local early-environ.so early-thread.so early-environ-musl.so \
-                early-thread-musl.so flip decide live calls-check scan-check engine random report-drive refuse refuse-static fake-bash
+                early-thread-musl.so flip decide same live calls-check scan-check engine random report-drive refuse refuse-static fake-bash
 test_base     = -std=c11 -D_GNU_SOURCE $(warn) -O1 -g
 test_cflags   = $(test_base) -MMD -MP $(paths) $(CPPFLAGS) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 bare_cflags   = $(test_base) -ffreestanding -fno-builtin -fno-stack-protector -fno-pie -no-pie -static -nostdlib
@@ -230,6 +230,9 @@ $(BUILD)/tests/refuse: tests/helpers/refuse.c $(BUILD)/flags | $(BUILD)/tests
 $(BUILD)/tests/refuse-static: tests/helpers/refuse.c $(BUILD)/flags | $(BUILD)/tests
 	$(CC) $(test_cflags) -pthread -static -o $@ $<
 
+$(BUILD)/tests/same: tests/same.c $(ctl_parts) | $(BUILD)/tests
+	$(CC) $(test_cflags) -O2 -o $@ $< $(ctl_parts) $(libs_ldlibs) $(LDFLAGS)
+
 $(BUILD)/tests/calls-check: tests/calls-check.c $(BUILD)/wrapper/calls.o | $(BUILD)/tests
 	$(CC) $(test_cflags) $(libs_cflags) -o $@ $< $(BUILD)/wrapper/calls.o $(libs_ldlibs) $(LDFLAGS)
 
@@ -252,16 +255,19 @@ FUZZ_LIVE    ?= 50000
 fuzz_cflags   = -std=c11 -D_GNU_SOURCE $(paths) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 # quiet.h takes say.c's place where mistakes are expected by the thousand
 quiet_parts   = $(filter-out %/say.o,$(ctl_parts))
-fuzz_sources  = $(patsubst $(BUILD)/%.o,%.c,$(if $(filter policy,$*),$(quiet_parts),$(ctl_parts)))
+fuzz_sources  = $(patsubst $(BUILD)/%.o,%.c,$(if $(filter policy oci,$*),$(quiet_parts),$(ctl_parts)))
 
-fuzz: $(addprefix $(BUILD)/fuzz/,fuzz_image fuzz_policy fuzz_jacamar fuzz_audit fuzz_report random)
-	@mkdir -p $(BUILD)/fuzz/image $(BUILD)/fuzz/policy $(BUILD)/fuzz/jacamar $(BUILD)/fuzz/audit $(BUILD)/fuzz/report
+fuzz: $(addprefix $(BUILD)/fuzz/,fuzz_image fuzz_policy fuzz_jacamar fuzz_audit fuzz_report fuzz_oci random)
+	@mkdir -p $(BUILD)/fuzz/image $(BUILD)/fuzz/policy $(BUILD)/fuzz/jacamar $(BUILD)/fuzz/audit $(BUILD)/fuzz/report \
+	    $(BUILD)/fuzz/oci
 	$(BUILD)/fuzz/fuzz_image -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/image
 	$(BUILD)/fuzz/fuzz_policy -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/policy.dict $(BUILD)/fuzz/policy \
 	    tests/policies/good
 	$(BUILD)/fuzz/fuzz_jacamar -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/jacamar
 	$(BUILD)/fuzz/fuzz_report -max_total_time=$(FUZZ_SECONDS) $(BUILD)/fuzz/report
 	$(BUILD)/fuzz/fuzz_audit -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/audit.dict $(BUILD)/fuzz/audit
+	$(BUILD)/fuzz/fuzz_oci -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -dict=tests/fuzz/oci.dict $(BUILD)/fuzz/oci \
+	    tests/policies/oci
 	$(BUILD)/fuzz/random -n $(FUZZ_JUDGED) -k $(FUZZ_LIVE)
 
 # does a test or the compiler itself notice, when a check is taken out? takes most of an hour; MUTANTS: some of them, by

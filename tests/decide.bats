@@ -43,6 +43,10 @@ for_table() {
 	for_table attributes 40
 }
 
+@test "an exact stage means no more than it says, and compares whole registers" {
+	for_table exact 45
+}
+
 @test "the rules that an image keeps for reports say the same" {
 	run -0 within 60 "$helpers/decide" -r . ./*.tsv
 	echo "$output"

@@ -18,10 +18,12 @@
 #include "close.h"
 #include "consts.h"
 #include "mem.h"
+#include "oci.h"
 #include "policy.h"
 #include "plugin.h"
 #include "say.h"
 #include "scan.h"
+#include "tree.h"
 
 enum {
 	ARGUMENTS = 6,
@@ -60,6 +62,12 @@ struct mention {
 	const struct level *level;
 };
 
+/* A profile in JSON, read for the capabilities that whoever names it has. */
+struct foreign {
+	const char *path, *capabilities;
+	const struct level *level; /* NULL: its mistakes have been said */
+};
+
 struct reader {
 	struct arena *arena;
 	struct policy *policy;
@@ -81,6 +89,9 @@ struct reader {
 	size_t rule_count;
 	struct mention *mentions;
 	size_t mention_count;
+	struct foreign *foreign;
+	size_t foreign_count;
+	bool exact;       /* the stage that is being read adds nothing to what it says */
 	const char *file; /* the one that is being read */
 	bool vendor;      /* and it is ours */
 };
@@ -262,16 +273,21 @@ static int open_source(struct reader *r, const char *name, unsigned flags, bool 
 	return fd;
 }
 
-static char *read_all(struct reader *r, int fd, const char *path, size_t *size)
+/* What an open file holds, but no more than max + 1 bytes; the last one of the sources is it. */
+static char *read_all(struct reader *r, int fd, const char *path, size_t max, size_t *size)
 {
-	char *text = arena_get(r->arena, SCAN_SIZE_MAX + 3);
+	char *text = arena_get(r->arena, max + 3);
 	ssize_t n;
 
 	*size = 0;
-	while ((n = read(fd, text + *size, SCAN_SIZE_MAX + 1 - *size)) > 0)
+	while ((n = read(fd, text + *size, max + 1 - *size)) > 0)
 		*size += (size_t)n;
 	if (n < 0) {
 		say_at(path, 0, "%s", strerror(errno));
+		return NULL;
+	}
+	if (*size <= max && *size != r->sources->items[r->sources->count - 1].st.size) {
+		say_at(path, 0, "changed while it was read");
 		return NULL;
 	}
 	/* libconfig knows no comment that ends with the file */
@@ -283,13 +299,8 @@ static char *read_all(struct reader *r, int fd, const char *path, size_t *size)
 static char *take_text(struct reader *r, int fd, const char *path)
 {
 	size_t size;
-	char *text = read_all(r, fd, path, &size);
+	char *text = read_all(r, fd, path, SCAN_SIZE_MAX, &size);
 
-	if (text != NULL && size <= SCAN_SIZE_MAX &&
-	    size != r->sources->items[r->sources->count - 1].st.size) {
-		say_at(path, 0, "changed while it was read");
-		text = NULL;
-	}
 	close(fd);
 	return text != NULL && scan_text(path, text, size) ? text : NULL;
 }
@@ -722,7 +733,7 @@ struct raw_condition {
 	const config_setting_t *at;
 	unsigned arg;
 	enum condition_op op;
-	bool masked, launch; /* launch: value is $uid or $gid */
+	bool masked, whole, launch; /* launch: value is $uid or $gid */
 	uint64_t mask, value;
 	const char *mask_text, *value_text;
 };
@@ -740,13 +751,14 @@ static bool read_launch_value(const config_setting_t *s, uint64_t *value)
 
 static bool read_condition(struct reader *r, const config_setting_t *s, struct raw_condition *c)
 {
-	static const char *const keys[] = { "arg", "op", "value", "mask", NULL };
+	static const char *const keys[] = { "arg", "op", "value", "mask", "whole", NULL };
 	const config_setting_t *arg, *op, *value, *mask;
 	bool good = check_keys(r, s, "a condition", keys);
 
-	*c = (struct raw_condition){ .at = s };
+	*c = (struct raw_condition){ .at = s, .whole = r->exact };
 	if (!good)
 		return false;
+	good = read_flag(r, s, "whole", &c->whole);
 	arg = member(s, "arg");
 	op = member(s, "op");
 	value = member(s, "value");
@@ -775,7 +787,7 @@ static bool read_condition(struct reader *r, const config_setting_t *s, struct r
 		    "refuse the rest");
 		good = false;
 	}
-	if (good && c->masked && c->op != OP_EQ && c->op != OP_NE) {
+	if (good && c->masked && c->op != OP_EQ && c->op != OP_NE && !c->whole) {
 		SAY(r, s, "a mask goes with == and != only");
 		good = false;
 	}
@@ -788,7 +800,8 @@ static bool fit_condition(
 	const char *wrong;
 
 	*c = (struct condition){ raw->arg, raw->op, raw->masked ? raw->mask : ~(uint64_t)0,
-		raw->value, raw->mask_text, raw->value_text, raw->launch };
+		raw->value, raw->mask_text, raw->value_text, raw->whole && !raw->launch,
+		raw->launch };
 	wrong = condition_fit(r->arena, c, call);
 	if (wrong == NULL && raw->launch && !call_arg_is_word(call, abi_native(), raw->arg))
 		wrong = arena_format(
@@ -885,7 +898,7 @@ static void read_rule(struct reader *r, const config_setting_t *s, struct level 
 	static const char *const keys[] = { "calls", "action", "errno", "args", "comment", "exact",
 		"optional", NULL };
 	struct calls calls = { 0 };
-	struct rule like = { .origin = origin(r, s) };
+	struct rule like = { .origin = origin(r, s), .exact = r->exact };
 	struct raw_condition *raw;
 	size_t raw_count;
 	unsigned value;
@@ -906,10 +919,12 @@ static void read_rule(struct reader *r, const config_setting_t *s, struct level 
 		SAY(r, s, "a rule without calls");
 	good = read_action(r, member(s, "action"), false, &like.action) && good;
 	good = read_errno(r, member(s, "errno"), &value) && good;
-	if (good && like.action == SECCOMP_RET_ERRNO)
-		like.action |= value;
+	if (good &&
+	    (like.action == SECCOMP_RET_ERRNO ||
+		(like.action == SECCOMP_RET_TRACE && member(s, "errno") != NULL)))
+		like.action |= value; /* trace: the tracer's message */
 	else if (good && member(s, "errno") != NULL) {
-		SAY(r, member(s, "errno"), "errno goes with action = \"errno\" only");
+		SAY(r, member(s, "errno"), "errno goes with action = \"errno\" or \"trace\" only");
 		good = false;
 	}
 	if (good)
@@ -1008,8 +1023,8 @@ static void add_list(
 	if (s == NULL)
 		return;
 	add_calls(r, &calls, s, 0);
-	add_rules(
-	    r, level, &calls, &(struct rule){ .action = action, .origin = origin(r, s) }, NULL, 0);
+	add_rules(r, level, &calls,
+	    &(struct rule){ .action = action, .origin = origin(r, s), .exact = r->exact }, NULL, 0);
 }
 
 static void set_fallback(
@@ -1031,7 +1046,10 @@ static uint32_t action_or(
 	if (s == NULL || !read_action(r, s, refusing, &action))
 		return otherwise;
 	note_weak(r, s, action);
-	return action == SECCOMP_RET_ERRNO ? action | value : action;
+	if (action == SECCOMP_RET_ERRNO ||
+	    (action == SECCOMP_RET_TRACE && member(config_setting_parent(s), "errno") != NULL))
+		action |= value;
+	return action;
 }
 
 /* default_action, and Jacamar CI's short form: block_all, allow_calls, block_calls. */
@@ -1052,7 +1070,8 @@ static void read_actions(struct reader *r, const config_setting_t *s, struct lev
 	if (block != NULL && !action_refuses(blocked))
 		SAY(r, block, "block_action must be one of " REFUSING_WORDS);
 	if (have && number != NULL && (blocked & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO &&
-	    (otherwise & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO)
+	    (otherwise & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO &&
+	    (otherwise & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_TRACE)
 		SAY(r, number, "errno goes with default_action or block_action = \"errno\" only");
 	if (block_all)
 		set_fallback(r, level, all, blocked);
@@ -1342,11 +1361,11 @@ static void read_expectations(struct reader *r, const config_setting_t *s, struc
 /* What a stage and a profile may both say. */
 #define ACTION_KEYS \
 	"default_action", "errno", "block_all", "allow_calls", "block_calls", "block_action", \
-	    "limit_setuid", "rules", "plugin"
+	    "limit_setuid", "rules", "plugin", "capabilities"
 #define ATTRIBUTE_KEYS \
 	"no_new_privs", "disable_no_new_privs", "newest_kernel", "bad_arch_action", "log_blocked", \
 	    "log_allowed_actions", "allow_speculation", "tsync", "optimize", "architectures", \
-	    "mode"
+	    "mode", "exact"
 
 /* "5.14": a kernel whose calls a policy knows. */
 static void read_kernel(struct reader *r, const config_setting_t *s, struct attributes *a)
@@ -1400,6 +1419,7 @@ static void read_attributes(struct reader *r, const config_setting_t *s, struct 
 		{ "log_allowed_actions", ATTRIBUTE_LOG_ALLOWED, &a->log_allowed },
 		{ "allow_speculation", ATTRIBUTE_SPECULATION, &a->allow_speculation },
 		{ "tsync", ATTRIBUTE_TSYNC, &a->tsync },
+		{ "exact", ATTRIBUTE_EXACT, &a->exact },
 	};
 	const config_setting_t *key;
 	const char *mode;
@@ -1451,10 +1471,17 @@ static void read_attributes(struct reader *r, const config_setting_t *s, struct 
 }
 
 /* A path that is not absolute begins in the folder of the file that names it. */
-static void read_plugins(struct reader *r, const config_setting_t *s, const struct level *level)
+static const char *beside(struct reader *r, const char *path)
 {
 	const char *slash = strrchr(r->file, '/');
 
+	return path[0] == '/' || slash == NULL
+	    ? path
+	    : arena_format(r->arena, "%.*s/%s", (int)(slash - r->file), r->file, path);
+}
+
+static void read_plugins(struct reader *r, const config_setting_t *s, const struct level *level)
+{
 	for (size_t i = 0; i < string_count(r, s); i++) {
 		const char *path = string_at(r, s, i);
 
@@ -1462,9 +1489,7 @@ static void read_plugins(struct reader *r, const config_setting_t *s, const stru
 			SAY(r, s, "plugin must be the path of a shared library");
 		if (path == NULL || *path == '\0')
 			continue;
-		if (path[0] != '/' && slash != NULL)
-			path = arena_format(
-			    r->arena, "%.*s/%s", (int)(slash - r->file), r->file, path);
+		path = beside(r, path);
 		r->mentions = arena_grow(
 		    r->arena, r->mentions, r->mention_count, sizeof *r->mentions);
 		r->mentions[r->mention_count++] = (struct mention){ path, origin(r, s), level };
@@ -1518,15 +1543,17 @@ static void read_stage(struct reader *r, const config_setting_t *s, bool is_prof
 		read_expectations(r, member(s, "expect"), stage);
 	read_flag(r, s, "disabled", &stage->disabled);
 	read_attributes(r, s, &stage->own.attributes);
+	r->exact = stage->own.attributes.exact;
 	read_actions(r, s, &stage->own);
 	rules = member(s, "rules");
 	if (rules != NULL && !is_list(rules))
 		SAY(r, rules, "rules must be a list: ( { calls = [ ... ]; action = \"...\"; } )");
 	for (int i = 0; rules != NULL && is_list(rules) && i < config_setting_length(rules); i++)
 		read_rule(r, config_setting_get_elem(rules, (unsigned)i), &stage->own);
+	r->exact = false;
 	close_level(r->arena, &stage->own);
 	read_limit_setuid(r, member(s, "limit_setuid"), &stage->own);
-	if (!r->vendor)
+	if (!r->vendor && !stage->own.attributes.exact)
 		close_notes(r->arena, &stage->own);
 	policy_sort(&stage->own);
 	if (member(s, "plugin") != NULL)
@@ -1594,25 +1621,101 @@ static const config_setting_t *setting_of(struct reader *r, const struct stage *
 	return NULL;
 }
 
+/* "CAP_CHOWN CAP_KILL ", in the order of the list: what a profile is read for. */
+static const char *read_capabilities(
+    struct reader *r, const config_setting_t *s, struct oci_capabilities *list)
+{
+	size_t count = s == NULL ? 0 : string_count(r, s);
+	const char *all = "";
+
+	list->items = arena_array(r->arena, count, sizeof *list->items);
+	for (size_t i = 0; i < count; i++) {
+		const char *name = string_at(r, s, i);
+
+		if (name == NULL)
+			continue;
+		if (!oci_capability(name))
+			SAY(r, s, "unknown capability %s: one such as CAP_SYS_ADMIN", name);
+		list->items[list->count++] = name;
+		all = arena_format(r->arena, "%s%s ", all, name);
+	}
+	return all;
+}
+
+/* The level of "oci:PATH", read once for each set of capabilities. */
+static const struct level *read_foreign(struct reader *r, const config_setting_t *base,
+    const char *path, const config_setting_t *capabilities)
+{
+	struct oci_capabilities list = { 0 };
+	const char *all = read_capabilities(r, capabilities, &list);
+	struct trust_refusal no;
+	struct foreign *f;
+	size_t size;
+	char *text;
+	int fd;
+
+	if (*path == '\0') {
+		SAY(r, base, "base oci: needs a file behind it");
+		return NULL;
+	}
+	path = beside(r, path);
+	for (size_t i = 0; i < r->foreign_count; i++)
+		if (strcmp(r->foreign[i].path, path) == 0 &&
+		    strcmp(r->foreign[i].capabilities, all) == 0)
+			return r->foreign[i].level;
+	r->foreign = arena_grow(r->arena, r->foreign, r->foreign_count, sizeof *r->foreign);
+	f = &r->foreign[r->foreign_count++];
+	*f = (struct foreign){ path, all, NULL };
+	r->from = SOURCE_PROFILE;
+	fd = open_trusted(r, path, 0, &no);
+	if (fd < 0) {
+		SAY(r, base, "base oci:%s: %s%s%s", path, no.name,
+		    no.fault == TRUST_ERROR ? ": " : " ",
+		    no.fault == TRUST_ERROR ? strerror((int)no.error) : trust_text(no.fault));
+		return NULL;
+	}
+	text = read_all(r, fd, path, TREE_SIZE_MAX, &size);
+	close(fd);
+	if (text != NULL)
+		f->level = oci_level(r->arena, path, text, size, &list);
+	return f->level;
+}
+
+static void add_one_level(struct reader *r, struct stage *to, const struct level *level)
+{
+	for (size_t i = 0; i < to->level_count; i++)
+		if (to->levels[i] == level)
+			return;
+	to->levels = arena_grow(r->arena, to->levels, to->level_count, sizeof *to->levels);
+	to->levels[to->level_count++] = level;
+}
+
 /* Adds a stage's own level and those of its bases, nearest first; one that is there already stays
  * where it is. */
 static bool add_levels(struct reader *r, struct stage *to, const struct stage *from, unsigned depth)
 {
 	const config_setting_t *s = setting_of(r, from),
 			       *base = s == NULL ? NULL : member(s, "base");
-	bool good = true;
+	bool good = true, foreign = false;
 
 	for (size_t i = 0; i < to->level_count; i++)
 		if (to->levels[i] == &from->own)
 			return true;
-	to->levels = arena_grow(r->arena, to->levels, to->level_count, sizeof *to->levels);
-	to->levels[to->level_count++] = &from->own;
-	if (base == NULL)
-		return true;
+	add_one_level(r, to, &from->own);
 	r->file = from->own.origin.file;
-	for (size_t i = 0; i < string_count(r, base); i++) {
+	for (size_t i = 0; base != NULL && i < string_count(r, base); i++) {
 		const char *name = string_at(r, base, i), *file = r->file;
 		const struct stage *next = name == NULL ? NULL : find_stage(r->policy, name);
+		const struct level *level;
+
+		if (name != NULL && strncmp(name, "oci:", 4) == 0) {
+			level = read_foreign(r, base, name + 4, member(s, "capabilities"));
+			if (level != NULL)
+				add_one_level(r, to, level);
+			good = good && level != NULL;
+			foreign = true;
+			continue;
+		}
 
 		if (name != NULL && next == NULL)
 			SAY(r, base, "there is no stage or profile %s", name);
@@ -1625,6 +1728,8 @@ static bool add_levels(struct reader *r, struct stage *to, const struct stage *f
 		good = add_levels(r, to, next, depth + 1) && good;
 		r->file = file;
 	}
+	if (s != NULL && member(s, "capabilities") != NULL && !foreign)
+		SAY(r, member(s, "capabilities"), "capabilities goes with base = \"oci:...\" only");
 	return good;
 }
 
@@ -1992,7 +2097,8 @@ const char *conf_origin_text(enum source_origin origin)
 		[SOURCE_VENDOR] = "vendor",
 		[SOURCE_SYSTEM] = "system",
 		[SOURCE_DROP_IN] = "drop-in",
-		[SOURCE_PLUGIN] = "plugin" };
+		[SOURCE_PLUGIN] = "plugin",
+		[SOURCE_PROFILE] = "profile" };
 
 	return texts[origin];
 }

@@ -16,7 +16,8 @@ enum source_origin {
 	SOURCE_VENDOR, /* comes with stagefence, or with another package */
 	SOURCE_SYSTEM, /* the administrator's main file */
 	SOURCE_DROP_IN,
-	SOURCE_PLUGIN
+	SOURCE_PLUGIN,
+	SOURCE_PROFILE /* a container's, as a base */
 };
 
 /* A file or folder that a policy was made from, as it was when it was opened. Absent ones count:

@@ -31,6 +31,7 @@
 #include "jacamar.h"
 #include "json.h"
 #include "mem.h"
+#include "oci.h"
 #include "policy.h"
 #include "reach.h"
 #include "say.h"
@@ -426,16 +427,16 @@ static int run_test(const struct options *o, char **argv)
 static int run_import(const struct options *o, char **argv)
 {
 	struct arena *a = arena_new();
+	bool good, oci = o->from != NULL && strcmp(o->from, "oci") == 0;
 	const char *text;
-	bool good;
 
-	if (o->from == NULL || strcmp(o->from, "jacamar") != 0) {
-		say("import needs --from jacamar; no other format is known");
+	if (!oci && (o->from == NULL || strcmp(o->from, "jacamar") != 0)) {
+		say("import needs --from jacamar or --from oci; no other format is known");
 		arena_free(a);
 		return USAGE;
 	}
 	say_notes(true);
-	text = jacamar_read(a, argv[0]);
+	text = oci ? oci_read(a, argv[0]) : jacamar_read(a, argv[0]);
 	good = text != NULL &&
 	    image_write(o->output != NULL ? o->output : "-", text, strlen(text)) &&
 	    say_count() == 0;
@@ -566,8 +567,9 @@ static const struct command {
 	    "--to FORMAT [-c FILE] [-s STAGE] [-o FILE] [--arch ARCH] [--lossy] "
 	    "[--kubernetes]",
 	    "write a stage's filter as others take it", run_export },
-	{ "import", "F:o:", 1, 1, "--from jacamar [-o FILE] TOML",
-	    "turn Jacamar CI's [auth.seccomp] into a policy", run_import },
+	{ "import", "F:o:", 1, 1, "--from FORMAT [-o FILE] FOREIGN",
+	    "turn a jacamar.toml (jacamar) or a container's seccomp profile (oci) into a policy",
+	    run_import },
 	{ "audit", "c:NA:", 0, 1, "[-c FILE] [--arch ARCH] [--json] [FILE|-]",
 	    "turn the kernel's records of refused calls into sentences, from a log or live",
 	    run_audit },

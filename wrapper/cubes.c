@@ -62,6 +62,21 @@ static bool multiply(
 	return good;
 }
 
+/* A floor may say what the stage says. */
+static bool is_repeated(const struct clause *clause, size_t i)
+{
+	const struct condition *c = &clause->conditions[i];
+
+	for (size_t k = 0; k < i; k++) {
+		const struct condition *d = &clause->conditions[k];
+
+		if (c->arg == d->arg && c->op == d->op && c->mask == d->mask &&
+		    c->value == d->value)
+			return true;
+	}
+	return false;
+}
+
 bool cubes_of(struct arena *a, const struct clause *clause, struct cubes *out)
 {
 	struct cubes now = { arena_get(a, sizeof(struct cube)), 1 };
@@ -69,6 +84,8 @@ bool cubes_of(struct arena *a, const struct clause *clause, struct cubes *out)
 	for (size_t i = 0; i < clause->condition_count; i++) {
 		struct cubes next = { NULL, 0 };
 
+		if (is_repeated(clause, i))
+			continue;
 		for (size_t k = 0; k < now.count; k++)
 			if (!multiply(a, &next, &now.items[k], &clause->conditions[i]))
 				return false;
@@ -76,6 +93,30 @@ bool cubes_of(struct arena *a, const struct clause *clause, struct cubes *out)
 	}
 	*out = now;
 	return true;
+}
+
+bool cubes_one_rule(struct arena *a, const struct clause *clause, struct cubes *out)
+{
+	struct cube *cube = arena_get(a, sizeof *cube);
+
+	for (size_t i = 0; i < clause->condition_count; i++) {
+		const struct condition *c = &clause->conditions[i];
+
+		if (is_repeated(clause, i))
+			continue;
+		if (cube->ordered >> c->arg & 1)
+			return false;
+		if (c->op != OP_EQ) {
+			if (c->mask != ~(uint64_t)0 || cube->mask[c->arg] != 0)
+				return false;
+			cube->op[c->arg] = c->op;
+			cube->ordered |= (uint64_t)1 << c->arg;
+		}
+		if (!merge(cube, c->arg, c->mask, c->value))
+			return false;
+	}
+	*out = (struct cubes){ cube, 1 };
+	return cube->ordered != 0;
 }
 
 /* The pieces of from outside of hole: each agrees with it up to one bit, and differs there, so that

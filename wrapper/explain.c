@@ -28,7 +28,7 @@ static const char *value_text(struct arena *a, const char *written, uint64_t val
 
 static bool is_masked(const struct condition *c)
 {
-	return c->mask != UINT32_MAX && c->mask != ~(uint64_t)0;
+	return c->mask != ~(uint64_t)0 && (c->whole || c->mask != UINT32_MAX);
 }
 
 const char *explain_conditions(struct arena *a, const struct condition *c, size_t count)
@@ -155,15 +155,18 @@ static void print_action(struct arena *a, const char *key, uint32_t action)
 {
 	unsigned value = action & SECCOMP_RET_DATA;
 
-	if ((action & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO)
+	if ((action & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO) {
 		printf("%s = \"%s\";", key, action_text(a, action));
-	else if (const_errno_name(value) != NULL)
+		/* the tracer's message */
+		if (value != 0)
+			printf(" errno = %u;", value);
+	} else if (const_errno_name(value) != NULL)
 		printf("%s = \"errno\"; errno = \"%s\";", key, const_errno_name(value));
 	else
 		printf("%s = \"errno\"; errno = %u;", key, value);
 }
 
-static void print_line(struct arena *a, const struct line *line, bool last)
+static void print_line(struct arena *a, const struct line *line, bool exact, bool last)
 {
 	size_t column = 0;
 	const struct clause *c = line->clause;
@@ -188,6 +191,8 @@ static void print_line(struct arena *a, const struct line *line, bool last)
 		    quoted(a, value_text(a, k->value_text, k->value)));
 		if (is_masked(k))
 			printf(" mask = %s;", quoted(a, value_text(a, k->mask_text, k->mask)));
+		if (k->whole != exact)
+			printf(" whole = %s;", k->whole ? "true" : "false");
 		printf(" }%s", i + 1 < c->condition_count ? "," : " );");
 	}
 	printf(" }%s   # %s\n", last ? "" : ",", explain_origin(a, c->decision.rule));
@@ -244,6 +249,7 @@ static const struct {
 	{ ATTRIBUTE_OPTIMIZE, "optimize" },
 	{ ATTRIBUTE_ARCHITECTURES, "architectures" },
 	{ ATTRIBUTE_STRICT, "mode" },
+	{ ATTRIBUTE_EXACT, "exact" },
 };
 
 enum { ATTRIBUTES = sizeof attributes / sizeof attributes[0] };
@@ -266,6 +272,7 @@ static const char *attribute_text(
 	case ATTRIBUTE_LOG_ALLOWED: return bool_text(t->log_allowed);
 	case ATTRIBUTE_SPECULATION: return bool_text(t->allow_speculation);
 	case ATTRIBUTE_TSYNC: return bool_text(t->tsync);
+	case ATTRIBUTE_EXACT: return bool_text(t->exact);
 	case ATTRIBUTE_STRICT: return t->strict ? "\"strict\"" : "\"filter\"";
 	case ATTRIBUTE_OPTIMIZE: return arena_format(a, "%u", t->optimize);
 	case ATTRIBUTE_NEWEST_KERNEL:
@@ -328,13 +335,13 @@ static void read_text(
 	}
 }
 
-static void print_rules(struct arena *a, const struct lines *lines)
+static void print_rules(struct arena *a, const struct lines *lines, bool exact)
 {
 	if (lines->count == 0)
 		return;
 	printf("    rules = (\n");
 	for (size_t i = 0; i < lines->count; i++)
-		print_line(a, &lines->items[i], i + 1 == lines->count);
+		print_line(a, &lines->items[i], exact, i + 1 == lines->count);
 	printf("    );\n");
 }
 
@@ -390,7 +397,7 @@ static const char *print_layers(struct show *show, const struct text *t, bool *f
 		printf("%s  { name = \"%s\";\n", *first ? "profiles = (\n" : ",\n", name);
 		if (base != NULL)
 			printf("    base = \"%s\";\n", base);
-		print_rules(show->arena, &t->layers[layer]);
+		print_rules(show->arena, &t->layers[layer], false);
 		printf("  }");
 		*first = false;
 	}
@@ -442,7 +449,7 @@ static void print_stage(struct arena *a, const struct policy *p, const struct st
 		print_action(a, "default_action", t->otherwise.action);
 		printf("   # %s\n", explain_origin(a, t->otherwise.rule));
 	}
-	print_rules(a, &t->layers[0]);
+	print_rules(a, &t->layers[0], s->attributes.exact);
 	if (s->expectation_count > 0)
 		printf("    expect = (\n");
 	for (size_t i = 0; i < s->expectation_count; i++)

@@ -95,6 +95,18 @@ static bool need_context(const struct build *b, scmp_filter_ctx *made, uint32_t 
 	return error == 0;
 }
 
+static enum scmp_compare compare_op(enum condition_op op)
+{
+	static const enum scmp_compare ops[] = { [OP_EQ] = SCMP_CMP_EQ,
+		[OP_NE] = SCMP_CMP_NE,
+		[OP_LT] = SCMP_CMP_LT,
+		[OP_LE] = SCMP_CMP_LE,
+		[OP_GT] = SCMP_CMP_GT,
+		[OP_GE] = SCMP_CMP_GE };
+
+	return ops[op];
+}
+
 /*
  * Every filter is made for the native ABI, under the raw number that the call has on the one in
  * question; adapt() then puts that ABI in its place. libseccomp's own translation would take names
@@ -109,8 +121,10 @@ static bool add_rule(const struct build *b, scmp_filter_ctx ctx, enum abi abi,
 
 	for (unsigned arg = 0; arg < ARGUMENTS; arg++)
 		if (cube->mask[arg] != 0)
-			compare[count++] = SCMP_CMP64(
-			    arg, SCMP_CMP_MASKED_EQ, cube->mask[arg], cube->value[arg]);
+			compare[count++] = cube->ordered >> arg & 1
+			    ? SCMP_CMP64(arg, compare_op(cube->op[arg]), cube->value[arg], 0)
+			    : SCMP_CMP64(
+				  arg, SCMP_CMP_MASKED_EQ, cube->mask[arg], cube->value[arg]);
 	error = seccomp_rule_add_exact_array(
 	    ctx, library_action(action), call->nr[abi], count, compare);
 	/* two clauses may come down to the same comparison; libseccomp 2.6 says so */
@@ -171,7 +185,7 @@ static bool is_elsewhere(enum abi abi, const struct condition *c, const struct c
 static bool elsewhere(enum abi abi, const struct clause *clause, const struct call *call)
 {
 	for (size_t i = 0; i < clause->condition_count; i++)
-		if (is_elsewhere(abi, &clause->conditions[i], call))
+		if (!clause->conditions[i].whole && is_elsewhere(abi, &clause->conditions[i], call))
 			return true;
 	return false;
 }
@@ -212,12 +226,13 @@ static bool add_call(
 	for (size_t i = 0; list[i].condition_count > 0; i++) {
 		uint32_t action = list[i].decision.action;
 		struct cubes cubes;
+		bool alone = cubes_one_rule(b->arena, &list[i], &cubes);
 
-		if (i > 0 && action != list[i - 1].decision.action) {
+		if (i > 0 && (action != list[i - 1].decision.action || alone)) {
 			layer++;
 			used = 0;
 		}
-		if (!cubes_of(b->arena, &list[i], &cubes))
+		if (!alone && !cubes_of(b->arena, &list[i], &cubes))
 			return say_complex(b, &list[i], call, "too many for a filter");
 		if (takes_place(&list[i], &cubes))
 			return say_complex(
@@ -243,6 +258,9 @@ static bool add_call(
 				b, side->layer[layer], side->abi, call, action, &cubes.items[k]))
 				return false;
 		}
+		/* what follows begins a layer of its own */
+		if (alone)
+			used = SPLIT;
 	}
 	while (list->condition_count > 0)
 		list++;
@@ -784,6 +802,59 @@ bool filter_as_engine(
 	else if (abi_swaps(abi_native()))
 		swap_words(out);
 	return error == 0;
+}
+
+/* ---- what engines make of a profile ---- */
+
+static struct scmp_arg_cmp profile_compare(const struct condition *c)
+{
+	if (c->mask != ~(uint64_t)0)
+		return SCMP_CMP64(c->arg, SCMP_CMP_MASKED_EQ, c->mask, c->value);
+	return SCMP_CMP64(c->arg, compare_op(c->op), c->value, 0);
+}
+
+static int add_profile_rule(scmp_filter_ctx ctx, struct profile_rule *r)
+{
+	struct scmp_arg_cmp compare[ARGUMENTS];
+	int nr = seccomp_syscall_resolve_name(r->call);
+
+	r->unknown = nr == __NR_SCMP_ERROR;
+	if (r->unknown)
+		return 0;
+	for (size_t i = 0; i < r->condition_count; i++)
+		compare[i] = profile_compare(&r->conditions[i]);
+	return seccomp_rule_add_array(
+	    ctx, library_action(r->action), nr, (unsigned)r->condition_count, compare);
+}
+
+int filter_of_profile(struct profile_rule *rules, size_t count, uint32_t fallback,
+    unsigned admitted, struct arena *a, struct program *out, size_t *at)
+{
+	scmp_filter_ctx ctx;
+	int error = 0;
+
+	*at = count;
+	seccomp_api_set(6);
+	ctx = seccomp_init(library_action(fallback));
+	if (ctx == NULL)
+		return ENOMEM;
+	for (enum abi abi = 0; error == 0 && abi < ABI_COUNT; abi++)
+		if (abi == abi_native() || admitted & 1u << abi) {
+			error = seccomp_arch_add(ctx, library_arch(abi));
+			error = error == -EEXIST ? 0 : error;
+		}
+	for (size_t i = 0; error == 0 && i < count; i++) {
+		error = add_profile_rule(ctx, &rules[i]);
+		if (error != 0)
+			*at = i;
+	}
+	if (error == 0)
+		error = export_program(ctx, a, out);
+	seccomp_release(ctx);
+	for (size_t i = 0; error == 0 && i < out->count; i++)
+		if (out->code[i].code == (BPF_RET | BPF_K) && out->code[i].k == last_errno_place)
+			out->code[i].k = last_errno;
+	return -error;
 }
 
 const char *filter_library(struct arena *a)

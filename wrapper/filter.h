@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include "calls.h"
 #include "cubes.h"
+#include <stdint.h>
 
 struct arena;
 struct clause;
@@ -58,6 +59,23 @@ bool filter_as_engine(
 
 /* Does the libseccomp that is running know this call there? */
 bool filter_knows(const struct call *call, enum abi abi);
+
+/* A rule as OCI's engines give it to libseccomp, one after the other. */
+struct profile_rule {
+	const char *call; /* any name */
+	uint32_t action;
+	const struct condition *conditions;
+	size_t condition_count;
+	bool unknown; /* set: libseccomp does not know the call, and engines leave the rule out */
+};
+
+/*
+ * What libseccomp makes of such rules, whatever it may be: for comparison, and for nothing else.
+ * admitted: ABIs beside the native one, 1 << ABI_*. Returns 0, or an errno for rules[*at], or for
+ * no rule where *at is count.
+ */
+int filter_of_profile(struct profile_rule *rules, size_t count, uint32_t fallback,
+    unsigned admitted, struct arena *a, struct program *out, size_t *at);
 
 /* "2.5.4": the libseccomp that is running. */
 const char *filter_library(struct arena *a);

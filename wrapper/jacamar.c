@@ -1,23 +1,21 @@
 #include "jacamar.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "calls.h"
 #include "close.h"
+#include "input.h"
 #include "loader.h"
 #include "mem.h"
+#include "plain.h"
 #include "policy.h"
 #include "say.h"
 #include "toml.h"
 
-enum { WIDTH = 100, REMARKS_MAX = 40, NAME_SHOWN = 60, PATH_SHOWN = 300 };
+enum { WIDTH = PLAIN_WIDTH, REMARKS_MAX = 40, NAME_SHOWN = 60, PATH_SHOWN = 300 };
 
 /* Jacamar CI's keys in [auth.seccomp]. An unset boolean is false. */
 enum key {
@@ -308,36 +306,6 @@ static void judge(struct import *i)
 
 /* ---- the policy ---- */
 
-/*
- * A comment in lines of at most WIDTH columns. Whatever a file is called and says, it stays a
- * comment.
- */
-static void comment(FILE *to, const char *mark, const char *text)
-{
-	size_t indent = strlen(mark), column = indent;
-
-	fputs(mark, to);
-	while (*text != '\0') {
-		size_t n = strcspn(text, " "), blank = column > indent;
-
-		if (blank && column + 1 + n > WIDTH) {
-			fprintf(to, "\n#%*s", (int)indent - 1, "");
-			column = indent;
-			blank = 0;
-		}
-		if (n > WIDTH - indent)
-			n = WIDTH - indent;
-		if (blank)
-			putc(' ', to);
-		for (size_t c = 0; c < n; c++)
-			putc(text[c] >= ' ' && text[c] <= '~' ? text[c] : '?', to);
-		column += blank + n;
-		text += n;
-		text += strspn(text, " ");
-	}
-	putc('\n', to);
-}
-
 static void write_remarks(FILE *to, const char *title, const struct remarks *remarks)
 {
 	size_t shown = remarks->count < REMARKS_MAX ? remarks->count : REMARKS_MAX;
@@ -345,9 +313,9 @@ static void write_remarks(FILE *to, const char *title, const struct remarks *rem
 	if (shown == 0)
 		return;
 	fputs("#\n", to);
-	comment(to, "# ", title);
+	plain_comment(to, "# ", title);
 	for (size_t n = 0; n < shown; n++)
-		comment(to, "# * ", remarks->items[n]);
+		plain_comment(to, "# * ", remarks->items[n]);
 	if (shown < remarks->count)
 		fprintf(to, "# * and %zu more\n", remarks->count - shown);
 }
@@ -356,21 +324,21 @@ static void write_remarks(FILE *to, const char *title, const struct remarks *rem
 static void write_differences(FILE *to, const struct import *i)
 {
 	fputs("#\n# What is not as in Jacamar CI:\n", to);
-	comment(to, "# * ",
+	plain_comment(to, "# * ",
 	    "Jacamar CI kills the thread that makes a blocked call. Here the whole process is "
 	    "killed: what is left of a program could lose its work without a word and still exit "
 	    "with 0.");
 	if (i->blocked.count > 0)
-		comment(to, "# * ",
+		plain_comment(to, "# * ",
 		    "A call that block_calls names takes its siblings along: mkdir is mkdirat too. "
 		    "One that must stay open goes into allow_calls.");
 	if (is_on(i->values[BLOCK_ALL]))
-		comment(to, "# * ",
+		plain_comment(to, "# * ",
 		    "The fence is raised around the command only, so allow_calls needs nothing "
 		    "that jacamar-auth makes for itself. What every program ends with is allowed "
 		    "unnamed, and numbers that no table knows answer ENOSYS.");
 	if (is_on(i->values[LIMIT_SETUID]))
-		comment(to, "# * ",
+		plain_comment(to, "# * ",
 		    "limit_setuid lets a process set its ids to those that it was started with; "
 		    "any other fails with EPERM.");
 }
@@ -462,9 +430,9 @@ static void write_stage(FILE *to, const struct import *i)
 
 static void write_policy(FILE *to, const struct import *i)
 {
-	comment(to, "# ", arena_format(i->arena, "Translated from %s by", i->file));
+	plain_comment(to, "# ", arena_format(i->arena, "Translated from %s by", i->file));
 	fputs("# \"stagefencectl import --from jacamar\". Lines are those of that file.\n#\n", to);
-	comment(to, "# ",
+	plain_comment(to, "# ",
 	    "Jacamar CI has one list for whatever a job does. So this is one stage, which answers "
 	    "to every name and to none.");
 	if (has_filter(i))
@@ -500,43 +468,11 @@ const char *jacamar_policy(struct arena *a, const char *file, const char *text, 
 	return result;
 }
 
-/* ---- the file ---- */
-
-/* Whoever calls may read it, and nothing is run on its word: no question of trust. */
-static int open_file(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		say_at(path, 0, "%s", strerror(errno));
-	} else if (!S_ISREG(st.st_mode)) {
-		say_at(path, 0, "not a regular file");
-	} else
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 const char *jacamar_read(struct arena *a, const char *path)
 {
-	bool standard = strcmp(path, "-") == 0;
-	int fd = standard ? STDIN_FILENO : open_file(path);
-	const char *name = standard ? "standard input" : path;
-	char *text;
-	size_t size = 0;
-	ssize_t n;
+	const char *name;
+	size_t size;
+	const char *text = input_read(a, path, TOML_SIZE_MAX, &name, &size);
 
-	if (fd < 0)
-		return NULL;
-	text = arena_get(a, TOML_SIZE_MAX + 1);
-	while (
-	    (n = read(fd, text + size, TOML_SIZE_MAX + 1 - size)) > 0 || (n < 0 && errno == EINTR))
-		size += n > 0 ? (size_t)n : 0;
-	if (n < 0)
-		say_at(name, 0, "%s", strerror(errno));
-	if (!standard)
-		close(fd);
-	return n < 0 ? NULL : jacamar_policy(a, name, text, size);
+	return text == NULL ? NULL : jacamar_policy(a, name, text, size);
 }

@@ -1,5 +1,5 @@
 /*
- * json.h: JSON out, one value after the other, onto a stream. Reading it is oci.c's business.
+ * json.h: JSON out, one value after the other, onto a stream. Reading it is tree.h's business.
  *
  * Keys are our own words. Texts may be anything that a job or a policy holds: control characters
  * are escaped, and what is no UTF-8 becomes U+FFFD, so a line stays a line and a document JSON

@@ -45,3 +45,29 @@ char *plain_line(struct arena *a, const char *text)
 			*p = ' ';
 	return copy;
 }
+
+void plain_comment(FILE *to, const char *mark, const char *text)
+{
+	size_t indent = strlen(mark), column = indent;
+
+	fputs(mark, to);
+	while (*text != '\0') {
+		size_t n = strcspn(text, " "), blank = column > indent;
+
+		if (blank && column + 1 + n > PLAIN_WIDTH) {
+			fprintf(to, "\n#%*s", (int)indent - 1, "");
+			column = indent;
+			blank = 0;
+		}
+		if (n > PLAIN_WIDTH - indent)
+			n = PLAIN_WIDTH - indent;
+		if (blank)
+			putc(' ', to);
+		for (size_t c = 0; c < n; c++)
+			putc(text[c] >= ' ' && text[c] <= '~' ? text[c] : '?', to);
+		column += blank + n;
+		text += n;
+		text += strspn(text, " ");
+	}
+	putc('\n', to);
+}

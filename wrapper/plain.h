@@ -6,6 +6,7 @@
 #define STAGEFENCE_PLAIN_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 struct arena;
 
@@ -14,5 +15,13 @@ char *plain_text(struct arena *a, const char *text, size_t size);
 
 /* The same on one line: line ends and tabs are spaces. */
 char *plain_line(struct arena *a, const char *text);
+
+enum { PLAIN_WIDTH = 100 };
+
+/*
+ * A comment of a policy's text, in lines of at most PLAIN_WIDTH columns that begin with mark ("# *
+ * "). Whatever a file is called and says, it stays a comment.
+ */
+void plain_comment(FILE *to, const char *mark, const char *text);
 
 #endif

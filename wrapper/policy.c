@@ -71,7 +71,8 @@ struct condition condition_on(enum abi abi, const struct condition *c)
 {
 	struct condition on = *c;
 
-	if (abi == ABI_I386 && on.value >> 32 == UINT32_MAX) {
+	if ((on.whole && (abi == ABI_I386 || abi == ABI_X32)) ||
+	    (abi == ABI_I386 && on.value >> 32 == UINT32_MAX)) {
 		on.mask &= UINT32_MAX;
 		on.value &= UINT32_MAX;
 	}
@@ -93,6 +94,8 @@ const char *condition_fit(struct arena *a, struct condition *c, const struct cal
 {
 	size_t arguments = strlen(call->widths);
 
+	if (c->whole)
+		return c->mask != 0 ? NULL : "a mask without bits";
 	if (c->arg >= arguments)
 		return arena_format(a, "%s has %s%zu arguments: there is no arg %u", call->name,
 		    arguments > 0 ? "only " : "", arguments, c->arg);
@@ -192,15 +195,16 @@ static struct decision decide_default(const struct stage *s, const struct call *
 	const struct decision allow = decision_of(SECCOMP_RET_ALLOW, NULL);
 	const struct rule *fallback = fallback_of(s);
 	uint16_t newest = s->attributes.newest_kernel;
+	bool exact = s->attributes.exact;
 
-	if (s->disabled || always_allowed(call))
+	if (s->disabled || (!exact && always_allowed(call)))
 		return allow;
-	if (call == NULL || (newest != 0 && call->since > newest))
+	if (call == NULL ? !exact || newest != 0 : newest != 0 && call->since > newest)
 		return decision_of(SECCOMP_RET_ERRNO | ENOSYS, NULL);
 	if (fallback == NULL)
 		return allow;
 	/* glibc's threads and posix_spawn take EPERM for a failure, and ENOSYS for an old kernel */
-	if ((fallback->action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO &&
+	if (!exact && (fallback->action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO &&
 	    strcmp(call->name, "clone3") == 0)
 		return decision_of(SECCOMP_RET_ERRNO | ENOSYS, fallback);
 	return decision_of(fallback->action, fallback);
@@ -239,6 +243,8 @@ void policy_resolve(struct stage *s)
 			to->architectures = from->architectures;
 		if (new &ATTRIBUTE_STRICT)
 			to->strict = from->strict;
+		if (new &ATTRIBUTE_EXACT)
+			to->exact = from->exact;
 	}
 	/* which is a rule for every call */
 	if (s->disabled)
@@ -488,7 +494,8 @@ size_t policy_list(const struct policy *p, const struct stage *s, const struct c
 
 static bool same_condition(const struct condition *a, const struct condition *b)
 {
-	return a->arg == b->arg && a->op == b->op && a->mask == b->mask && a->value == b->value;
+	return a->arg == b->arg && a->op == b->op && a->mask == b->mask && a->value == b->value &&
+	    a->whole == b->whole;
 }
 
 /* Does every call that fulfils all of the one list fulfil all of the other, because it asks no

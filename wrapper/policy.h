@@ -12,6 +12,8 @@
  *   6. calls younger than newest_kernel, and numbers that no table knows, answer ENOSYS, and so
  * does clone3 where the default is an errno, so that a libc falls back instead of breaking;
  *   7. where a plugin or the floor refuses, the stricter of the two answers holds.
+ * An exact stage means no more than it says: its default decides for every call and number that no
+ * rule names, 5 and 6 or not, unless newest_kernel is set.
  * Compiled programs are judged against policy_decide() before they are written (verify.h).
  *
  * Everything in a policy belongs to its arena.
@@ -42,6 +44,8 @@ struct condition {
 	enum condition_op op;
 	uint64_t mask, value; /* within 32 bits where the kernel looks at no more: calls.def */
 	const char *mask_text, *value_text; /* as they were written; or NULL */
+	bool whole;  /* the register and not the argument, as libseccomp compares: its lower half
+			where an ABI has no more */
 	bool launch; /* value is filled in when the fence is raised: $uid, $gid (fence.h) */
 };
 
@@ -71,7 +75,8 @@ enum attribute {
 	ATTRIBUTE_TSYNC = 1 << 6,
 	ATTRIBUTE_OPTIMIZE = 1 << 7,
 	ATTRIBUTE_ARCHITECTURES = 1 << 8,
-	ATTRIBUTE_STRICT = 1 << 9
+	ATTRIBUTE_STRICT = 1 << 9,
+	ATTRIBUTE_EXACT = 1 << 10
 };
 
 struct attributes {
@@ -86,6 +91,7 @@ struct attributes {
 	uint32_t bad_arch_action; /* SECCOMP_RET_KILL_PROCESS */
 	unsigned architectures;   /* 1 << ABI_*, beside the native one */
 	bool strict;              /* false; mode = strict: the kernel's own four calls, no filter */
+	bool exact;               /* false; nothing is added to what is written */
 };
 
 /* What one stage or profile says by itself. */
