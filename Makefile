@@ -44,13 +44,16 @@ free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,nore
 wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
 shim_cflags  = $(base) $(free) -Os $(call cc-has,-Oz) $(call cc-has,-fno-move-loop-invariants) -fPIC $(CPPFLAGS)
 
-ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o expect.o trial.o junit.o gitlab.o tree.o compile.o explain.o verify.o filter.o loader.o conf.o jacamar.o toml.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
-.PHONY: all demo test test-jobs test-programs lint fuzz mutants bench install uninstall clean FORCE
+# Slurm's plugin, where Slurm's headers are
+spank       := $(shell echo '\#include <slurm/spank.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo $(BUILD)/spank_stagefence.so)
+
+.PHONY: all demo test test-gitlab test-slurm bench-slurm test-jobs test-programs lint fuzz mutants bench install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/stagefence $(BUILD)/stagefencectl $(BUILD)/libstagefence.so $(BUILD)/groups.conf
+all: $(BUILD)/stagefence $(BUILD)/stagefencectl $(BUILD)/libstagefence.so $(BUILD)/groups.conf $(spank)
 
 # a changed prefix or flag rebuilds what it is in
 $(BUILD)/flags: FORCE
@@ -76,6 +79,9 @@ $(BUILD)/preload/shim.o: preload/shim.c $(BUILD)/flags
 $(BUILD)/libstagefence.so: $(BUILD)/preload/shim.o
 	$(CC) -shared $(free_ld) -Wl,-z,initfirst,-z,nodelete,--hash-style=gnu -o $@ $<
 
+$(BUILD)/spank_stagefence.so: wrapper/spank.c $(BUILD)/flags
+	$(CC) $(base) $(hard) -fPIC $(CPPFLAGS) $(CFLAGS) -shared -Wl,-z,relro,-z,now $(LDFLAGS) -MF $(BUILD)/wrapper/spank.d -o $@ $<
+
 # beside the programs, so that a build tree works without being installed
 $(BUILD)/groups.conf: conf/groups.conf
 	@mkdir -p $(@D)
@@ -100,6 +106,22 @@ test-jobs:
 	packaging/install-deps demo
 	$(MAKE) all
 	tests/jobs/run "$(BUILD)"
+
+# in the order of the runner's contract; and in a Slurm of the tests' own, as who calls
+test-gitlab:
+	packaging/install-deps test
+	$(MAKE) all
+	tests/run gitlab.bats
+
+test-slurm:
+	packaging/install-deps slurm
+	$(MAKE) all test-programs
+	tests/slurm/run "$(BUILD)"
+
+bench-slurm:
+	packaging/install-deps slurm
+	$(MAKE) all test-programs
+	tests/slurm/run "$(BUILD)" tests/slurm/bench
 
 # ---- tests' own programs ----
 
@@ -241,11 +263,13 @@ install: $(if $(INSTALL_ONLY),,all)
 	$(INSTALL) -m 711 $(BUILD)/stagefence $(DESTDIR)$(bindir)/stagefence
 	$(INSTALL) -m 755 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
 	$(INSTALL) -m 755 $(BUILD)/libstagefence.so $(DESTDIR)$(libdir)/stagefence/libstagefence.so
+	$(if $(spank),$(INSTALL) -m 755 $(spank) $(DESTDIR)$(libdir)/stagefence/spank_stagefence.so)
 	$(INSTALL) -m 644 conf/groups.conf $(DESTDIR)$(datadir)/stagefence/groups.conf
 	$(INSTALL) -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(mandir)/man3
 	$(INSTALL) -m 644 wrapper/stagefence.1 $(DESTDIR)$(mandir)/man1/stagefence.1
 	$(INSTALL) -m 644 wrapper/stagefence.conf.5 $(DESTDIR)$(mandir)/man5/stagefence.conf.5
 	$(INSTALL) -m 644 wrapper/stagefencectl.8 $(DESTDIR)$(mandir)/man8/stagefencectl.8
+	$(INSTALL) -m 644 wrapper/stagefence-slurm.8 $(DESTDIR)$(mandir)/man8/stagefence-slurm.8
 	$(INSTALL) -m 644 wrapper/stagefence-plugin.3 $(DESTDIR)$(mandir)/man3/stagefence-plugin.3
 	$(INSTALL) -d $(DESTDIR)$(includedir)
 	$(INSTALL) -m 644 wrapper/stagefence-plugin.h $(DESTDIR)$(includedir)/stagefence-plugin.h
@@ -258,7 +282,7 @@ uninstall:
 	    $(DESTDIR)$(includedir)/stagefence-plugin.h
 	rm -rf $(DESTDIR)$(libdir)/stagefence $(DESTDIR)$(datadir)/stagefence
 	rm -f $(DESTDIR)$(mandir)/man1/stagefence.1 $(DESTDIR)$(mandir)/man5/stagefence.conf.5 \
-	    $(DESTDIR)$(mandir)/man8/stagefencectl.8 $(DESTDIR)$(mandir)/man3/stagefence-plugin.3
+	    $(DESTDIR)$(mandir)/man8/stagefencectl.8 $(DESTDIR)$(mandir)/man8/stagefence-slurm.8 $(DESTDIR)$(mandir)/man3/stagefence-plugin.3
 	-rmdir $(DESTDIR)$(cachedir)/stagefence
 
 -include $(wildcard $(BUILD)/wrapper/*.d $(BUILD)/preload/*.d)

@@ -55,7 +55,7 @@ static bool raise(const struct image_header *h, const struct image_stage *s, int
 			return false;
 		raw_copy(&program, from, sizeof program);
 		raw_copy(code, sound, program.count * sizeof *code);
-		fence_fill(code, program.count);
+		fence_fill(code, program.count, NULL);
 	}
 	raw_call3(__NR_munmap, (long)h, h->size, 0);
 	raw_close(fd);

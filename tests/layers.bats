@@ -35,7 +35,7 @@ includes() {
 
 @test "calls go one way: no file includes a header of a higher layer" {
 	declare -A layer=([say]=0 [mem]=0 [json]=0 [explain]=4 [expect]=4 [trial]=2 [junit]=2 [plain]=1 [calls]=0 [consts]=0 [sha256]=0 [version]=0 [scan]=1 [image]=1 [policy]=1
-		[bpf]=1 [close]=2 [plugin]=2 [alone]=0 [stagefence-plugin]=0 [toml]=1 [jacamar]=4 [conf]=3 [loader]=2 [filter]=3 [verify]=3 [compile]=4 [ctl]=5)
+		[bpf]=1 [close]=2 [plugin]=2 [alone]=0 [stagefence-plugin]=0 [toml]=1 [jacamar]=4 [tree]=1 [gitlab]=4 [spank]=2 [conf]=3 [loader]=2 [filter]=3 [verify]=3 [compile]=4 [ctl]=5)
 	run -0 includes wrapper/*.c wrapper/*.h
 	local file header from to
 	while read -r file header; do
