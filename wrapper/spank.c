@@ -154,9 +154,14 @@ static bool ask_controller(spank_t spank, char *name, size_t size)
 	return name[0] != '\0';
 }
 
+/* Once: later the controller might not answer the task's user. */
 static void name_stage(spank_t spank)
 {
-	stage_name[0] = '\0';
+	static bool named;
+
+	if (named)
+		return;
+	named = true;
 	if (site.from != FROM_PARTITION)
 		ask_controller(spank, stage_name, sizeof stage_name);
 	else if (spank_getenv(spank, "SLURM_JOB_PARTITION", stage_name, sizeof stage_name) !=
@@ -263,6 +268,7 @@ static void confine(spank_t spank, bool privileged)
 
 	if (site.wrong != NULL)
 		refuse("plugstack.conf: ", site.wrong, NULL);
+	name_stage(spank);
 	h = open_image();
 	if (spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
 	    spank_get_item(spank, S_JOB_GID, &gid) != ESPANK_SUCCESS)
@@ -295,7 +301,6 @@ int slurm_spank_task_init_privileged(spank_t spank, int count, char **settings)
 {
 	(void)count;
 	(void)settings;
-	name_stage(spank);
 	confine(spank, true);
 	return ESPANK_SUCCESS;
 }
