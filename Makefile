@@ -60,17 +60,20 @@ cflags32     = -m32 $(if $(multiarch),-isystem /usr/include/$(multiarch))
 has32       := $(shell printf '\043include <asm/unistd.h>\nint x = __NR_mmap2;' | $(CC) -m32 \
                $(if $(multiarch),-isystem /usr/include/$(multiarch)) -nostdlib -shared -x c - -o /dev/null 2>/dev/null && echo yes)
 
-ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o oci.o tree.o input.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o gitlab.o oci.o tree.o input.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
-.PHONY: all demo test test-jobs test-packages test-fresh test-programs lint fuzz mutants bench install uninstall deb rpm clean FORCE
+# Slurm's plugin, where Slurm's headers are
+spank       := $(shell echo '\#include <slurm/spank.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo $(BUILD)/spank_stagefence.so)
+
+.PHONY: all demo test test-gitlab test-slurm bench-slurm test-jobs test-packages test-fresh test-programs lint fuzz mutants bench install uninstall deb rpm clean FORCE
 .DELETE_ON_ERROR:
 
 profiles    := $(notdir $(wildcard conf/profiles/*.conf))
 
 all: $(BUILD)/stagefence $(BUILD)/stagefencectl $(BUILD)/libstagefence.so $(BUILD)/groups.conf \
      $(addprefix $(BUILD)/profiles/,$(profiles)) $(BUILD)/stagefence-groups.7 \
-     $(if $(has32),$(BUILD)/libstagefence-i386.so)
+     $(if $(has32),$(BUILD)/libstagefence-i386.so) $(spank)
 
 # a changed prefix or flag rebuilds what it is in
 $(BUILD)/flags: FORCE
@@ -101,6 +104,9 @@ $(BUILD)/preload/shim-i386.o: preload/shim.c $(BUILD)/flags
 
 $(BUILD)/libstagefence-i386.so: $(BUILD)/preload/shim-i386.o
 	$(CC) -m32 -shared $(free_ld) -Wl,-z,initfirst,-z,nodelete,--hash-style=gnu -o $@ $<
+
+$(BUILD)/spank_stagefence.so: wrapper/spank.c $(BUILD)/flags
+	$(CC) $(base) $(hard) -fPIC $(CPPFLAGS) $(CFLAGS) -shared -Wl,-z,relro,-z,now $(LDFLAGS) -MF $(BUILD)/wrapper/spank.d -o $@ $<
 
 # beside the programs, so that a build tree works without being installed
 $(BUILD)/groups.conf: conf/groups.conf
@@ -150,6 +156,22 @@ test-jobs:
 	packaging/install-deps demo
 	$(MAKE) all
 	tests/jobs/run "$(BUILD)"
+
+# in the order of the runner's contract; and in a Slurm of the tests' own, as who calls
+test-gitlab:
+	packaging/install-deps test
+	$(MAKE) all
+	tests/run gitlab.bats
+
+test-slurm:
+	packaging/install-deps slurm
+	$(MAKE) all test-programs
+	tests/slurm/run "$(BUILD)"
+
+bench-slurm:
+	packaging/install-deps slurm
+	$(MAKE) all test-programs
+	tests/slurm/run "$(BUILD)" tests/slurm/bench
 
 # ---- tests' own programs ----
 
@@ -327,6 +349,7 @@ installed     = $(bindir)/stagefence $(sbindir)/stagefencectl $(libdir)/stagefen
                 $(bashcompdir)/stagefence $(bashcompdir)/stagefencectl $(zshcompdir)/_stagefence \
                 $(fishcompdir)/stagefence.fish $(fishcompdir)/stagefencectl.fish \
                 $(if $(libdir32),$(libdir32)/stagefence/libstagefence.so) \
+                $(if $(spank),$(libdir)/stagefence/spank_stagefence.so) \
                 $(if $(unitdir),$(patsubst packaging/systemd/%,$(unitdir)/%,$(units)))
 # the files name the folders of an installation without further words; what is installed names its own
 relocate      = sed -e 's|/usr/local/bin|$(bindir)|g' -e 's|/usr/local/sbin|$(sbindir)|g' -e 's|/usr/local/lib/|$(libdir)/|g' \
@@ -343,6 +366,7 @@ install: $(if $(INSTALL_ONLY),,all)
 	$(INSTALL) -m 755 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
 	$(INSTALL) -m 755 $(BUILD)/libstagefence.so $(DESTDIR)$(libdir)/stagefence/libstagefence.so
 	$(if $(libdir32),$(INSTALL) -m 755 $(BUILD)/libstagefence-i386.so $(DESTDIR)$(libdir32)/stagefence/libstagefence.so)
+	$(if $(spank),$(INSTALL) -m 755 $(spank) $(DESTDIR)$(libdir)/stagefence/spank_stagefence.so)
 	$(INSTALL) -m 644 conf/groups.conf $(DESTDIR)$(datadir)/stagefence/groups.conf
 	$(INSTALL) -m 644 $(addprefix conf/profiles/,$(profiles)) $(DESTDIR)$(datadir)/stagefence/profiles
 	$(INSTALL) -m 644 wrapper/stagefence-plugin.h $(DESTDIR)$(includedir)/stagefence-plugin.h

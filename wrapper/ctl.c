@@ -27,6 +27,7 @@
 #include "explain.h"
 #include "export.h"
 #include "filter.h"
+#include "gitlab.h"
 #include "image.h"
 #include "jacamar.h"
 #include "json.h"
@@ -543,6 +544,38 @@ static int run_export(const struct options *o, char **argv)
 	return good ? GOOD : BAD;
 }
 
+/* Its exit status is what the runner understands, not ours: it says a failure is the job's or the
+ * machine's. */
+static int run_gitlab(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	bool policy = strcmp(argv[0], "run") == 0 || strcmp(argv[0], "prepare") == 0;
+	struct gitlab g = { .conf = o->conf,
+		.policy = policy ? read_policy(a, o->conf) : NULL,
+		.wrapper = wrapper_program(a) };
+	int status = gitlab(&g, argv, a);
+
+	arena_free(a);
+	return status;
+}
+
+/* The digest that a site pins; of the compiled policy, or of the image that is given. */
+static int run_digest(const struct options *o, char **argv)
+{
+	struct arena *a = arena_new();
+	struct sources sources;
+	size_t size;
+	const void *image = make_image(a, o, &sources, &size);
+
+	(void)argv;
+	for (size_t i = 0; image != NULL && i < sizeof image_header(image)->digest; i++)
+		printf("%02x", image_header(image)->digest[i]);
+	if (image != NULL)
+		putchar('\n');
+	arena_free(a);
+	return image != NULL ? GOOD : BAD;
+}
+
 static const struct command {
 	const char *name;
 	const char *options; /* letters, as for getopt(3) */
@@ -577,6 +610,10 @@ static const struct command {
 	    "say whether a fence of the policy is in force, and of which stage", run_status },
 	{ "doctor", "c:N", 0, 0, "[-c FILE] [--json]",
 	    "say what this kernel and machine lack of what the policy needs", run_doctor },
+	{ "digest", "c:", 0, 0, "[-c FILE]",
+	    "print what a site can pin: one number for all that the policy means", run_digest },
+	{ "gitlab", "c:", 1, INT_MAX, "[-c FILE] STEP [DRIVER...]",
+	    "be GitLab Runner's custom executor, alone or in front of a driver", run_gitlab },
 };
 
 static void print_help(FILE *to)

@@ -1017,7 +1017,7 @@ static struct sock_filter *program_code(
 	if (sound == NULL)
 		die("the policy image is damaged: the sum of stage ", stage, "'s program is wrong");
 	raw_copy(code, sound, p->count * sizeof *code);
-	fence_fill(code, p->count);
+	fence_fill(code, p->count, NULL);
 	return code;
 }
 

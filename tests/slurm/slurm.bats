@@ -1,0 +1,211 @@
+#!/usr/bin/env bats
+# Slurm's plugin in a real Slurm; tests/slurm/run brings the cluster up. As root jobs are nobody's.
+# shellcheck disable=SC2016,SC2140,SC2154 # what bats and texts for other shells look like to shellcheck
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	: "${SLURM_WORK:?tests/slurm/run starts these tests}"
+	# an ordinary user's jobs, in a folder that is his
+	folder=$(mktemp -d "$SLURM_WORK/tmp/XXXXXX")
+	cd "$folder" || exit 1
+	user=()
+	if [ "$(id -u)" = 0 ]; then
+		chown nobody: "$folder"
+		user=(setpriv --reuid=nobody "--regid=$(id -g nobody)" --clear-groups)
+	fi
+	plugstack=$SLURM_WORK/cluster/plugstack.conf
+	plugin="$SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/site.sfi choice=quiet,nothing"
+	echo "required $plugin" >"$plugstack"
+	unset LD_PRELOAD "${!STAGEFENCE@}" "${!SLURM_JOB@}"
+	export LC_ALL=C HOME=$folder
+}
+
+# steps OPTION... COMMAND...: srun, as the user; 125 is ours, and srun gives it back
+steps() {
+	timeout 60 "${user[@]}" srun "$@" 3>&- 2>&1
+}
+
+# batch FILE [OPTION...]: submits it, waits for its end, and prints its output
+batch() {
+	local id
+	id=$("${user[@]}" sbatch --parsable -o "$folder/output" "${@:2}" "$1") || return
+	while squeue -h -j "$id" 2>/dev/null | grep -q .; do sleep 0.1; done
+	cat "$folder/output"
+}
+
+healthy() {
+	run -0 sinfo -h -p ci -o '%T'
+	[[ $output != *drain* && $output != *down* ]]
+	run -0 steps -p other -n1 mkdir "again$RANDOM"
+}
+
+script() { # FILE LINE...
+	printf '%s\n' "${@:2}" >"$1"
+	chmod 755 "$1"
+}
+
+@test "a step runs under its partition's stage, and without the plugin it runs free" {
+	run -1 steps -n1 mkdir a
+	[[ $output == *"mkdir: cannot create directory 'a': Operation not permitted"* ]]
+	run -0 steps -p other -n1 mkdir b
+	run -0 steps -p other -n1 grep Seccomp: /proc/self/status
+	[[ $output == *2 ]]
+	: >"$plugstack"
+	run -0 steps -n1 mkdir a
+	run -0 steps -n1 grep Seccomp: /proc/self/status
+	[[ $output == *0 ]]
+}
+
+@test "batch scripts, steps inside them and array jobs are confined alike" {
+	script job '#!/bin/bash' 'mkdir one' 'srun -n1 mkdir two' 'bash -c "mkdir three"' 'echo done'
+	run -0 batch job
+	[ "$(grep -c 'Operation not permitted' <<<"$output")" = 3 ]
+	[[ $output == *done* ]]
+	script job '#!/bin/bash' 'mkdir a$SLURM_ARRAY_TASK_ID; grep Seccomp: /proc/self/status'
+	run -0 batch job --array=1-3 -o "$folder/output"
+	run ls
+	[[ $output != *a[123]* ]]
+	run -0 batch job -p other
+	run ls
+	[[ $output == *a* ]]
+}
+
+@test "tasks on every node are confined" {
+	run steps -N2 -n2 sh -c 'echo $SLURMD_NODENAME; mkdir made-$SLURMD_NODENAME'
+	[[ $output == *n0* && $output == *n1* ]]
+	[ "$(grep -c 'Operation not permitted' <<<"$output")" = 2 ]
+	run -0 steps -p other -N2 -n2 sh -c 'mkdir made-$SLURMD_NODENAME'
+	[ -d made-n0 ] && [ -d made-n1 ]
+}
+
+@test "no_new_privs = false: root's daemons raise it without" {
+	run steps -p tight -n1 sh -c 'grep NoNewPrivs /proc/self/status; mkdir a; ln -s a b'
+	if [ "$(id -u)" = 0 ]; then
+		[[ $output == *"NoNewPrivs:"*0* ]]
+		[ "$(grep -c 'Operation not permitted' <<<"$output")" = 2 ]
+	else
+		[[ $output == *"tight: the fence needs no_new_privs, or CAP_SYS_ADMIN"* ]]
+	fi
+	run -0 steps -n1 grep NoNewPrivs /proc/self/status
+	[[ $output == *1 ]]
+}
+
+@test "what steps around a preload does not step around the plugin" {
+	script prolog '#!/bin/sh' 'echo unset LD_PRELOAD' 'mkdir by-prolog || true'
+	run steps --task-prolog="$folder/prolog" -n1 mkdir a
+	[[ $output == *"Operation not permitted"* ]]
+	[ ! -e a ] && [ ! -e by-prolog ]
+	# a static program, as a step and as a script's interpreter
+	run steps -n1 "$SLURM_WORK/try-static" mkdir
+	[[ $output == *EPERM* ]]
+	run steps -p other -n1 "$SLURM_WORK/try-static" mkdir
+	[[ $output == *"mkdir ok"* ]]
+	script job "#!$SLURM_WORK/try-static mkdir"
+	run batch job
+	[[ $output == *EPERM* ]]
+	script evil 'mkdir by-bash-env'
+	script job '#!/bin/bash' 'mkdir a'
+	run batch job --export=ALL,BASH_ENV="$folder/evil"
+	[ ! -e a ] && [ ! -e by-bash-env ]
+	run steps --export=ALL,LD_PRELOAD="$folder/none.so",LD_AUDIT="$folder/none.so" -n1 mkdir a
+	[[ $output == *"Operation not permitted"* ]]
+}
+
+@test "no exported variable names the stage" {
+	local set=(env SLURM_JOB_PARTITION=other STAGEFENCE_STAGE=other SLURM_JOB_ACCOUNT=other SLURM_JOB_QOS=other)
+	run timeout 60 "${user[@]}" "${set[@]}" srun --export=ALL -n1 mkdir a
+	[[ $output == *"Operation not permitted"* ]]
+	# account and QOS are asked of the controller, which has none here
+	echo "required $plugin from=account" >"$plugstack"
+	run -125 timeout 60 "${user[@]}" "${set[@]}" srun --export=ALL -n1 mkdir a
+	[[ $output == *"no stage answers to a job without a name"* ]]
+	echo "required $plugin from=qos" >"$plugstack"
+	run -125 timeout 60 "${user[@]}" "${set[@]}" srun --export=ALL -n1 mkdir a
+	[ ! -e a ]
+}
+
+@test "a user's --stagefence narrows, and only by what the site offers" {
+	run -0 steps --help
+	[[ $output == *--stagefence=STAGE* ]]
+	run steps --stagefence=quiet -n1 sh -c 'mkdir a; python3 -c "import socket; socket.socket()" 2>&1 | tail -n 1'
+	[[ $output == *"Operation not permitted"*"PermissionError"* ]]
+	run steps -n1 sh -c 'python3 -c "import socket; socket.socket(); print(\"a socket\")"'
+	[[ $output == *"a socket"* ]]
+	run steps --stagefence=other -n1 mkdir a
+	[ "$status" != 0 ]
+	[[ $output == *"this site offers quiet,nothing"* ]]
+	# and where srun's own look is stepped around, the node looks
+	run timeout 60 "${user[@]}" env _SLURM_SPANK_OPTION_stagefence_stagefence=other srun --export=ALL -n1 mkdir a
+	[ ! -e a ]
+	echo "required $SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/site.sfi" >"$plugstack"
+	run steps --stagefence=quiet -n1 true
+	[[ $output == *"this site offers no stages"* ]]
+}
+
+@test "a stage that could not even start a task says so" {
+	run -125 steps --stagefence=nothing -n1 true
+	[[ $output == *"stage nothing refuses what starts a program"* ]]
+	healthy
+}
+
+@test "without a good image a task fails with one line, and no node is drained" {
+	local bad
+	for bad in missing.sfi writable.sfi damaged.sfi empty.sfi; do
+		rm -f "$SLURM_WORK/$bad"
+		[ $bad = missing.sfi ] || cp "$SLURM_WORK/site.sfi" "$SLURM_WORK/$bad"
+		[ $bad != writable.sfi ] || chmod 666 "$SLURM_WORK/$bad"
+		[ $bad != damaged.sfi ] || printf 'x' | dd of="$SLURM_WORK/$bad" bs=1 seek=60 conv=notrunc status=none
+		[ $bad != empty.sfi ] || : >"$SLURM_WORK/$bad"
+		# `optional` would let tasks run free, were it left to Slurm
+		echo "optional $SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/$bad" >"$plugstack"
+		run -125 steps -n1 mkdir a
+		[[ $output == *"stagefence: task refused: "* ]] && [ ! -e a ]
+		script job '#!/bin/bash' 'mkdir a'
+		run batch job
+		[[ $output == *"stagefence: task refused: "* ]] && [ ! -e a ]
+	done
+	echo "required $plugin" >"$plugstack"
+	healthy
+}
+
+@test "an image older than its policy is refused, or used where the site says so" {
+	cp "$SLURM_WORK/site.sfi" "$SLURM_WORK/kept.sfi"
+	touch "$SLURM_WORK/site.conf"
+	run -125 steps -n1 mkdir a
+	[[ $output == *"is older than the policy that it was made from: run stagefencectl compile on this node"* ]]
+	echo "required $plugin stale=use" >"$plugstack"
+	run -1 steps -n1 mkdir a
+	[[ $output == *"Operation not permitted"* ]]
+	"$SLURM_WORK/stagefencectl" compile -c "$SLURM_WORK/site.conf" -o "$SLURM_WORK/site.sfi"
+	echo "required $plugin" >"$plugstack"
+	run -1 steps -n1 mkdir a
+	[[ $output == *"Operation not permitted"* ]]
+}
+
+@test "a node whose policy is not the pinned one refuses, or warns" {
+	local digest other
+	digest=$("$SLURM_WORK/stagefencectl" digest -c "$SLURM_WORK/site.conf")
+	other=$(tr 0-9a-f 1-9a-f0 <<<"$digest")
+	echo "required $plugin digest=$other,$digest" >"$plugstack"
+	run -0 steps -p other -n1 mkdir a
+	echo "required $plugin digest=$other" >"$plugstack"
+	run -125 steps -p other -n1 mkdir b
+	[[ $output == *"is not the policy that plugstack.conf pins"* ]]
+	echo "required $plugin digest=$other other_digest=warn" >"$plugstack"
+	run -0 steps -p other -n1 mkdir b
+	[[ $output == *"stagefence: warning: "*"is not the policy that plugstack.conf pins"* ]]
+	run -1 steps -n1 mkdir c
+}
+
+@test "a setting that is none refuses tasks, whatever plugstack.conf calls the plugin" {
+	local setting
+	for setting in frm=partition from=name digest=12 other_digest=maybe stale=yes image=relative; do
+		echo "optional $SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/site.sfi $setting" >"$plugstack"
+		run steps -n1 mkdir a
+		[ "$status" != 0 ]
+		[ ! -e a ]
+	done
+	echo "required $plugin" >"$plugstack"
+	healthy
+}

@@ -1,0 +1,315 @@
+/*
+ * spank.c: spank_stagefence.so, a plugin for Slurm (spank(8)) that raises a stage's fence in each
+ * task before its program is executed: batch scripts, steps of srun, static programs, interactive
+ * steps. Nothing that a user can set stands between: neither environment nor a prolog of his own.
+ *
+ * It maps the compiled image and raises; it never compiles. Whatever goes wrong ends the task with
+ * one line and exit status 125, also where plugstack.conf says `optional`: the plugin runs in the
+ * task's own process, after fork(2).
+ */
+#include <errno.h>
+#include <slurm/slurm.h>
+#include <slurm/spank.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../preload/fence.h"
+#include "../preload/load.h"
+
+SPANK_PLUGIN(stagefence, 1)
+
+enum { NAME_MAX_SIZE = IMAGE_NAME_MAX + 1, DIGEST_TEXT = 64 };
+
+/* What names the stage of every task. */
+enum { FROM_PARTITION, FROM_ACCOUNT, FROM_QOS };
+
+static struct {
+	const char *image;
+	int from;
+	const char *choice;  /* "a,b": what --stagefence may name */
+	const char *digests; /* "hex,hex": the policies that this site runs; NULL: any */
+	bool warns_of_digest, takes_stale;
+	const char *wrong; /* a setting that none is; no task runs under half a configuration */
+} site = { .image = PATH_IMAGE };
+
+static char wish[NAME_MAX_SIZE]; /* --stagefence */
+static char stage_name[NAME_MAX_SIZE];
+
+static bool wrong_setting(const char *what, const char *value)
+{
+	slurm_error("stagefence: plugstack.conf: %s: %s", value, what);
+	site.wrong = what;
+	return false;
+}
+
+static _Noreturn void refuse(const char *a, const char *b, const char *c)
+{
+	raw_say("task refused: ", a, b, c, NULL);
+	_exit(RAW_OUR_FAILURE);
+}
+
+/* Is name one of the words of list, which stand between commas? */
+static bool listed(const char *list, const char *name, size_t length)
+{
+	for (const char *p = list; p != NULL; p = strchr(p, ',')) {
+		p += *p == ',';
+		if (strcspn(p, ",") == length && memcmp(p, name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Said here for people; on the node, where it counts, confine() looks again. */
+static int keep_wish(int value, const char *stage, int remote)
+{
+	(void)value;
+	if (!remote && !listed(site.choice, stage, strlen(stage))) {
+		slurm_error("stagefence: --stagefence=%s: %s%s", stage,
+		    site.choice != NULL ? "this site offers " : "this site offers no stages",
+		    site.choice != NULL ? site.choice : "");
+		return ESPANK_BAD_ARG;
+	}
+	snprintf(wish, sizeof wish, "%s", stage[0] != '\0' ? stage : "?");
+	return ESPANK_SUCCESS;
+}
+
+static struct spank_option option = { "stagefence", "STAGE",
+	"confine the tasks by this stage's policy, beside the site's own", 1, 0, keep_wish };
+
+static bool setting(const char *text, const char *name, const char **value)
+{
+	size_t length = strlen(name);
+
+	if (strncmp(text, name, length) != 0 || text[length] != '=' || text[length + 1] == '\0')
+		return false;
+	*value = text + length + 1;
+	return true;
+}
+
+static bool read_settings(int count, char **settings)
+{
+	for (int i = 0; i < count; i++) {
+		const char *value;
+
+		if (setting(settings[i], "image", &site.image)) {
+			if (site.image[0] != '/')
+				return wrong_setting("image= takes an absolute path", site.image);
+		} else if (setting(settings[i], "from", &value)) {
+			if (strcmp(value, "partition") == 0)
+				site.from = FROM_PARTITION;
+			else if (strcmp(value, "account") == 0)
+				site.from = FROM_ACCOUNT;
+			else if (strcmp(value, "qos") == 0)
+				site.from = FROM_QOS;
+			else
+				return wrong_setting(
+				    "from= takes partition, account or qos", value);
+		} else if (setting(settings[i], "digest", &site.digests)) {
+			for (const char *p = site.digests; p != NULL; p = strchr(p, ',')) {
+				p += *p == ',';
+				if (strspn(p, "0123456789abcdef") != DIGEST_TEXT ||
+				    (p[DIGEST_TEXT] != ',' && p[DIGEST_TEXT] != '\0'))
+					return wrong_setting(
+					    "digest= takes what stagefencectl digest prints", p);
+			}
+		} else if (setting(settings[i], "other_digest", &value)) {
+			site.warns_of_digest = strcmp(value, "warn") == 0;
+			if (!site.warns_of_digest && strcmp(value, "refuse") != 0)
+				return wrong_setting("other_digest= takes refuse or warn", value);
+		} else if (setting(settings[i], "stale", &value)) {
+			site.takes_stale = strcmp(value, "use") == 0;
+			if (!site.takes_stale && strcmp(value, "refuse") != 0)
+				return wrong_setting("stale= takes refuse or use", value);
+		} else if (!setting(settings[i], "choice", &site.choice))
+			return wrong_setting("there is no such setting", settings[i]);
+	}
+	return true;
+}
+
+/* ---- the stage ---- */
+
+/*
+ * SLURM_JOB_PARTITION is what slurmstepd set, whatever a job exported. Account and QOS it sets only
+ * where there is accounting, and leaves the job's own word otherwise, so the controller is asked.
+ */
+static bool ask_controller(spank_t spank, char *name, size_t size)
+{
+	uint32_t id;
+	job_info_msg_t *message = NULL;
+	const char *found = NULL;
+
+	if (spank_get_item(spank, S_JOB_ID, &id) != ESPANK_SUCCESS ||
+	    slurm_load_job(&message, id, SHOW_DETAIL) != 0)
+		return false;
+	for (uint32_t i = 0; i < message->record_count && found == NULL; i++)
+		if (message->job_array[i].job_id == id)
+			found = site.from == FROM_QOS ? message->job_array[i].qos
+						      : message->job_array[i].account;
+	if (found != NULL && strlen(found) < size)
+		strcpy(name, found);
+	slurm_free_job_info_msg(message);
+	return name[0] != '\0';
+}
+
+/* Once: later the controller might not answer the task's user. */
+static void name_stage(spank_t spank)
+{
+	static bool named;
+
+	if (named)
+		return;
+	named = true;
+	if (site.from != FROM_PARTITION)
+		ask_controller(spank, stage_name, sizeof stage_name);
+	else if (spank_getenv(spank, "SLURM_JOB_PARTITION", stage_name, sizeof stage_name) !=
+	    ESPANK_SUCCESS)
+		stage_name[0] = '\0';
+}
+
+/* ---- the fence ---- */
+
+static bool pinned(const struct image_header *h)
+{
+	char text[DIGEST_TEXT + 1];
+
+	for (unsigned i = 0; i < sizeof h->digest; i++)
+		snprintf(text + 2 * (size_t)i, 3, "%02x", h->digest[i]);
+	return listed(site.digests, text, DIGEST_TEXT);
+}
+
+static const struct image_header *open_image(void)
+{
+	struct trust_refusal no;
+	struct raw_stat st;
+	enum image_fault fault;
+	/* a cluster of one user's own: the policy may be his */
+	int fd = trust_open(site.image, geteuid() != 0 ? TRUST_CALLER : 0, &st, &no);
+
+	if (fd < 0 && no.fault == TRUST_ERROR)
+		refuse(site.image, ": ", strerror((int)no.error));
+	if (fd < 0)
+		refuse(no.name, " ", trust_text(no.fault));
+
+	const struct image_header *h = load_map(fd, st.size, &fault);
+
+	close(fd);
+	if (h == NULL)
+		refuse(site.image, ": ", image_fault_text(fault));
+	if (!site.takes_stale && !image_fresh(h))
+		refuse(site.image, " is older than the policy that it was made from:",
+		    " run stagefencectl compile on this node");
+	if (site.digests != NULL && !pinned(h)) {
+		if (!site.warns_of_digest)
+			refuse(site.image, " is not the policy that plugstack.conf pins",
+			    " (stagefencectl digest)");
+		raw_say("warning: ", site.image, " is not the policy that plugstack.conf pins",
+		    NULL, NULL);
+	}
+	return h;
+}
+
+/* The stage of a name; IMAGE_PASS: the policy says that it goes without. */
+static uint32_t find(const struct image_header *h, const char *name)
+{
+	uint32_t stage = name[0] == '\0' ? h->no_stage : image_find(h, name);
+
+	if (stage == IMAGE_NONE && name[0] != '\0')
+		stage = h->unknown_stage;
+	if (stage == IMAGE_NONE)
+		refuse("no stage answers to ", name[0] != '\0' ? name : "a job without a name",
+		    " in this site's policy");
+	return stage;
+}
+
+/* Raises the stage's fence, if it is one for this moment: without no_new_privs while the task has
+ * its privileges, with it when it is the user's. */
+static void raise(const struct image_header *h, uint32_t i, bool privileged, const uint32_t ids[2])
+{
+	const struct image_stage *s = i == IMAGE_PASS ? NULL : image_stage(h, i);
+
+	if (s == NULL || !image_fenced(s) || privileged == !!(s->flags & STAGE_NO_NEW_PRIVS))
+		return;
+
+	const char *name = image_string(h, s->name);
+
+	if ((s->flags & STAGE_STRICT) || s->outer != IMAGE_NONE || s->exec != s->exact)
+		refuse("stage ", name,
+		    " refuses what starts a program (execve, or the loader's calls): "
+		    "not for a task of Slurm");
+
+	const struct image_program *p = image_program(h, s->exact);
+	const struct sock_filter *sound = image_code(h, p);
+	struct sock_filter code[BPF_MAXINSNS];
+
+	if (sound == NULL)
+		refuse("the policy image is damaged: the sum of stage ", name, "'s program");
+	if (fence_ask(p->digest))
+		return;
+	memcpy(code, sound, p->count * sizeof *code);
+	fence_fill(code, p->count, ids);
+	if (!privileged && raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		refuse("the kernel refuses no_new_privs", NULL, NULL);
+
+	const char *wrong = fence_raise(code, p, 0);
+
+	if (wrong != NULL)
+		refuse(name, ": the fence ", wrong);
+}
+
+static void confine(spank_t spank, bool privileged)
+{
+	const struct image_header *h;
+	uint32_t ids[2];
+	uid_t uid;
+	gid_t gid;
+
+	if (site.wrong != NULL)
+		refuse("plugstack.conf: ", site.wrong, NULL);
+	name_stage(spank);
+	h = open_image();
+	if (spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
+	    spank_get_item(spank, S_JOB_GID, &gid) != ESPANK_SUCCESS)
+		refuse("Slurm does not say whose job it is", NULL, NULL);
+	ids[0] = uid;
+	ids[1] = gid;
+	/* the user's wish first: the site's stage may refuse that another filter is added */
+	if (wish[0] != '\0') {
+		if (!listed(site.choice, wish, strlen(wish)))
+			refuse("--stagefence=", wish, ": not a stage that this site offers");
+		raise(h, find(h, wish), privileged, ids);
+	}
+	raise(h, find(h, stage_name), privileged, ids);
+	munmap((void *)(uintptr_t)h, h->size);
+}
+
+/* ---- what Slurm calls ---- */
+
+/* A wrong setting is no error to Slurm: an optional plugin would be left out, and tasks run without
+ * a fence; a required one would fail the node. confine() refuses each task instead. */
+int slurm_spank_init(spank_t spank, int count, char **settings)
+{
+	return read_settings(count, settings) && spank_context() != S_CTX_SLURMD
+	    ? spank_option_register(spank, &option)
+	    : ESPANK_SUCCESS;
+}
+
+/* root, in the task's own process, before it becomes the user's */
+int slurm_spank_task_init_privileged(spank_t spank, int count, char **settings)
+{
+	(void)count;
+	(void)settings;
+	confine(spank, true);
+	return ESPANK_SUCCESS;
+}
+
+/* the user, before any prolog and before the program */
+int slurm_spank_task_init(spank_t spank, int count, char **settings)
+{
+	(void)count;
+	(void)settings;
+	confine(spank, false);
+	return ESPANK_SUCCESS;
+}
