@@ -31,6 +31,7 @@
 #include "jacamar.h"
 #include "json.h"
 #include "mem.h"
+#include "notify.h"
 #include "policy.h"
 #include "reach.h"
 #include "say.h"
@@ -542,6 +543,13 @@ static int run_export(const struct options *o, char **argv)
 	return good ? GOOD : BAD;
 }
 
+/* stagefence's own: it needs descriptors that nobody else has. */
+static int run_supervise(const struct options *o, char **argv)
+{
+	(void)o;
+	return notify_supervise(argv) ? GOOD : BAD;
+}
+
 static const struct command {
 	const char *name;
 	const char *options; /* letters, as for getopt(3) */
@@ -566,6 +574,8 @@ static const struct command {
 	    "--to FORMAT [-c FILE] [-s STAGE] [-o FILE] [--arch ARCH] [--lossy] "
 	    "[--kubernetes]",
 	    "write a stage's filter as others take it", run_export },
+	{ "supervise", "", 6, 6, "SOCKET IMAGE STAGE PROGRAM FILE CI",
+	    "tell what a stage refuses; stagefence starts it, nobody else", run_supervise },
 	{ "import", "F:o:", 1, 1, "--from jacamar [-o FILE] TOML",
 	    "turn Jacamar CI's [auth.seccomp] into a policy", run_import },
 	{ "audit", "c:NA:", 0, 1, "[-c FILE] [--arch ARCH] [--json] [FILE|-]",

@@ -239,6 +239,12 @@ void policy_resolve(struct stage *s)
 			to->architectures = from->architectures;
 		if (new &ATTRIBUTE_STRICT)
 			to->strict = from->strict;
+		if (new &ATTRIBUTE_REPORT)
+			to->report = from->report;
+		if (new &ATTRIBUTE_LISTENER)
+			to->listener = from->listener;
+		if (new &ATTRIBUTE_METADATA)
+			to->metadata = from->metadata;
 	}
 	/* which is a rule for every call */
 	if (s->disabled)

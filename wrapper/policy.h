@@ -71,7 +71,10 @@ enum attribute {
 	ATTRIBUTE_TSYNC = 1 << 6,
 	ATTRIBUTE_OPTIMIZE = 1 << 7,
 	ATTRIBUTE_ARCHITECTURES = 1 << 8,
-	ATTRIBUTE_STRICT = 1 << 9
+	ATTRIBUTE_STRICT = 1 << 9,
+	ATTRIBUTE_REPORT = 1 << 10,
+	ATTRIBUTE_LISTENER = 1 << 11,
+	ATTRIBUTE_METADATA = 1 << 12
 };
 
 struct attributes {
@@ -86,6 +89,9 @@ struct attributes {
 	uint32_t bad_arch_action; /* SECCOMP_RET_KILL_PROCESS */
 	unsigned architectures;   /* 1 << ABI_*, beside the native one */
 	bool strict;              /* false; mode = strict: the kernel's own four calls, no filter */
+	const char *report;       /* NULL; where refusals are told, a sink a line (report.h) */
+	const char *listener;     /* NULL; the socket of an agent, which answers notify */
+	const char *metadata;     /* NULL; what the agent is told of the stage */
 };
 
 /* What one stage or profile says by itself. */
@@ -143,6 +149,7 @@ struct policy {
 	const struct stage *no_stage; /* NULL: refuse, unless no_stage_passes */
 	bool no_stage_passes;
 	const struct stage *unknown_stage; /* NULL: refuse */
+	const char *report;                /* for stages that do not say; or NULL */
 };
 
 struct decision {
