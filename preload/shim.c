@@ -152,8 +152,7 @@ static bool raise_first(const struct image_header *h, const struct image_stage *
 	}
 	/* only the wrapper hands a listener over */
 	return s->flags < STAGE_REPORT &&
-	    (!(s->flags & STAGE_NO_NEW_PRIVS) ||
-		   raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) &&
+	    (!(s->flags & STAGE_NO_NEW_PRIVS) || raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) &&
 	    raise(h, s, -1);
 }
 

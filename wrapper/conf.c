@@ -2159,6 +2159,6 @@ struct policy *conf_read(
 
 const char *conf_library(struct arena *a)
 {
-	return arena_format(a, "%d.%d.%d", LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR,
-	    LIBCONFIG_VER_REVISION);
+	return arena_format(
+	    a, "%d.%d.%d", LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION);
 }

@@ -336,9 +336,8 @@ static bool verify(struct check *c)
 bool verify_program(const struct policy *p, const struct stage *s, bool loader, bool cookie,
     const struct sock_filter *code, size_t count)
 {
-	struct check c = {
-		p, s, loader, cookie, code, count, arena_new(), true, NULL, NULL, NULL, FENCE_AGENT
-	};
+	struct check c = { p, s, loader, cookie, code, count, arena_new(), true, NULL, NULL, NULL,
+		FENCE_AGENT };
 
 	return verify(&c);
 }

@@ -47,8 +47,8 @@ void verify_compare(const struct policy *p, const struct stage *s, const struct 
     size_t count, bool (*differs)(void *, const struct difference *), void *to);
 
 /*
- * The inner fence of a stage with a listener, as image.h describes it: together with outer, which is
- * a body without its prologue, and with the listener giving the image's answers, it must come to
+ * The inner fence of a stage with a listener, as image.h describes it: together with outer, which
+ * is a body without its prologue, and with the listener giving the image's answers, it must come to
  * what the stage says.
  */
 bool verify_inner(const struct policy *p, const struct stage *s, const struct program *outer,
