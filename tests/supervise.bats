@@ -247,6 +247,16 @@ os.execvp("stagefence", ["stagefence", "-c", "p.sfi", "-s", "told", "--", sys.ar
 	[ "${lines[2]}" = root ]
 }
 
+@test "status --verify reads a reported stage's filter back as the policy's" {
+	needs root
+	stagefence -c p.sfi -s told -- sleep 20 3>&- &
+	local pid=$!
+	for _ in {1..50}; do grep -q sleep /proc/$pid/comm && break || sleep 0.1; done
+	run -0 stagefencectl status -c p.sfi -s told --verify $pid
+	kill $pid
+	[[ $output == *"in force: stage told"*verified* ]]
+}
+
 # ---- attacks ----
 
 @test "a supervisor that is killed from outside: what is refused stays refused, and nothing hangs" {
