@@ -542,6 +542,7 @@ static void *stand_by(void *context)
 static bool start_deputy(struct supervisor *v)
 {
 	enum { STACK = 64 << 10 };
+	const struct timespec patience = { .tv_nsec = 10000000 };
 	pthread_attr_t attributes;
 	pthread_t thread;
 	int error = pthread_attr_init(&attributes);
@@ -554,8 +555,8 @@ static bool start_deputy(struct supervisor *v)
 		say("the supervisor: %s", strerror(error));
 		return false;
 	}
-	while (v->stands_by == 0)
-		futex(&v->stands_by, FUTEX_WAIT, 0, NULL);
+	while (v->stands_by == 0) /* a call that wakes us may fail */
+		futex(&v->stands_by, FUTEX_WAIT, 0, &patience);
 	return true;
 }
 
