@@ -36,7 +36,7 @@ base    := -std=c11 -D_GNU_SOURCE -MMD -MP $(warn) $(paths)
 libs        := libseccomp libconfig
 libs_cflags  = $(shell $(PKG_CONFIG) --cflags $(libs))
 # dlopen(3) is in a library of its own before glibc 2.34
-libs_ldlibs  = $(shell $(PKG_CONFIG) --libs $(libs)) -ldl
+libs_ldlibs  = $(shell $(PKG_CONFIG) --libs $(libs)) -ldl -pthread
 
 # stagefencectl: an ordinary program
 ctl_cflags   = $(base) $(hard) -fPIE $(libs_cflags) $(CPPFLAGS) $(CFLAGS)
@@ -60,7 +60,7 @@ cflags32     = -m32 $(if $(multiarch),-isystem /usr/include/$(multiarch))
 has32       := $(shell printf '\043include <asm/unistd.h>\nint x = __NR_mmap2;' | $(CC) -m32 \
                $(if $(multiarch),-isystem /usr/include/$(multiarch)) -nostdlib -shared -x c - -o /dev/null 2>/dev/null && echo yes)
 
-ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o status.o doctor.o probe.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o gitlab.o oci.o tree.o input.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
+ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o status.o doctor.o probe.o notify.o confine.o agent.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o gitlab.o oci.o tree.o input.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
 # Slurm's plugin, where Slurm's headers are
@@ -175,11 +175,11 @@ bench-slurm:
 
 # ---- tests' own programs ----
 
-plain_tests  := twice seen signals abi anonymous forge fuse handover nest pretend privileges try readback
+plain_tests  := reaper agent listen twice seen signals abi anonymous forge fuse handover nest pretend privileges try readback
 bare_tests   := bare golike replay
 test_names   := $(plain_tests) $(bare_tests) bare-i386 seen-local try-local try-static try-static-pie try-asan \
                 try-musl try-musl-static try-musl-local early-environ.so early-thread.so early-environ-musl.so \
-                early-thread-musl.so flip decide same live calls-check scan-check engine random report-drive refuse refuse-static fake-bash
+                early-thread-musl.so flip decide variant same live calls-check scan-check engine random report-drive refuse refuse-static fake-bash
 test_base     = -std=c11 -D_GNU_SOURCE $(warn) -O1 -g
 test_cflags   = $(test_base) -MMD -MP $(paths) $(CPPFLAGS) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 bare_cflags   = $(test_base) -ffreestanding -fno-builtin -fno-stack-protector -fno-pie -no-pie -static -nostdlib
@@ -254,6 +254,9 @@ $(BUILD)/tests/refuse-static: tests/helpers/refuse.c $(BUILD)/flags | $(BUILD)/t
 
 $(BUILD)/tests/same: tests/same.c $(ctl_parts) | $(BUILD)/tests
 	$(CC) $(test_cflags) -O2 -o $@ $< $(ctl_parts) $(libs_ldlibs) $(LDFLAGS)
+
+$(BUILD)/tests/variant: tests/helpers/variant.c $(BUILD)/wrapper/bpf.o | $(BUILD)/tests
+	$(CC) $(test_cflags) -o $@ $< $(BUILD)/wrapper/bpf.o $(LDFLAGS)
 
 $(BUILD)/tests/calls-check: tests/calls-check.c $(BUILD)/wrapper/calls.o | $(BUILD)/tests
 	$(CC) $(test_cflags) $(libs_cflags) -o $@ $< $(BUILD)/wrapper/calls.o $(libs_ldlibs) $(LDFLAGS)
@@ -363,7 +366,8 @@ install: $(if $(INSTALL_ONLY),,all)
 	    $(DESTDIR)$(sysconfdir)/stagefence/conf.d $(DESTDIR)$(cachedir)/stagefence
 	# not readable: so the kernel starts it undumpable, and no process of the same uid can seize it before its fence
 	$(INSTALL) -m 711 $(BUILD)/stagefence $(DESTDIR)$(bindir)/stagefence
-	$(INSTALL) -m 755 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
+	# nor is this: as a supervisor it answers for a job of its own uid
+	$(INSTALL) -m 711 $(BUILD)/stagefencectl $(DESTDIR)$(sbindir)/stagefencectl
 	$(INSTALL) -m 755 $(BUILD)/libstagefence.so $(DESTDIR)$(libdir)/stagefence/libstagefence.so
 	$(if $(libdir32),$(INSTALL) -m 755 $(BUILD)/libstagefence-i386.so $(DESTDIR)$(libdir32)/stagefence/libstagefence.so)
 	$(if $(spank),$(INSTALL) -m 755 $(spank) $(DESTDIR)$(libdir)/stagefence/spank_stagefence.so)

@@ -21,6 +21,7 @@
 
 enum {
 	FENCE_OPTION = 0x73466e63, /* no prctl(2) option: "cnFs" in memory */
+	FENCE_WAIT = 0x73466e77,   /* nor is this, which a listener answers */
 	FENCE_ANSWER = 2641,       /* no errno: the kernel's own stop at 530, and filters at 4095 */
 	FENCE_ATTEST_COUNT = 23,   /* instructions */
 	FENCE_COOKIE_WORDS = 6,
@@ -134,6 +135,117 @@ static inline void fence_fill(struct sock_filter *code, size_t count, const uint
 			    ? ids[which]
 			    : (uint32_t)raw_call3(which == 0 ? __NR_getuid : __NR_getgid, 0, 0, 0);
 	}
+}
+
+/*
+ * Under a listener. The program that a stage's image has answers by itself; one that is raised with
+ * SECCOMP_FILTER_FLAG_NEW_LISTENER is the same with two differences, made when it is raised:
+ * refusals that are to be told go to the listener (fence_told), and whoever is confined gets no
+ * listener of his own (the guard). Without the guard a job could kill its supervisor, and answer
+ * its own calls: a newer filter's USER_NOTIF beats an older one's, and once the first listener is
+ * closed the kernel grants a second (include/uapi/linux/seccomp.h).
+ */
+enum fence_listener {
+	FENCE_REPORT, /* errno and kill_process are told; the listener gives the answer */
+	FENCE_AGENT   /* only what the policy itself leaves to an agent, action = "notify" */
+};
+
+/*
+ * The answer of a raised program where the image's is this one. ENOSYS stays: that is how a libc
+ * learns to fall back (clone3, newer calls than the policy knows), dozens of times in an ordinary
+ * script, and no refusal that a person would act on. kill_thread, trap and trace stay: no listener
+ * can give them.
+ */
+static inline uint32_t fence_told(uint32_t answer, enum fence_listener listener)
+{
+	uint32_t action = answer & SECCOMP_RET_ACTION_FULL;
+
+	if (listener == FENCE_REPORT &&
+	    (action == SECCOMP_RET_KILL_PROCESS ||
+		(action == SECCOMP_RET_ERRNO && (answer & SECCOMP_RET_DATA) != RAW_ENOSYS)))
+		return SECCOMP_RET_USER_NOTIF;
+	return answer;
+}
+
+static inline unsigned fence_prologue_count(const struct image_program *p)
+{
+	return FENCE_ATTEST_COUNT + (p->cookie != 0 ? FENCE_COOKIE_COUNT : 0);
+}
+
+enum { FENCE_GUARD_MAX = 17 };
+
+/*
+ * seccomp(SECCOMP_SET_MODE_FILTER, flags with NEW_LISTENER) is EBUSY, as the kernel itself says it
+ * while a listener is there; by the native numbers and, with foreign, by those of the other ABIs of
+ * this machine. The kernel looks at 32 bits of both.
+ *
+ * prctl(FENCE_WAIT) goes to the supervisor, so that the wrapper has a way to sleep until its
+ * listener is in good hands: no call but this and fence_ask() is sure to be answered. Returns the
+ * length; what follows is reached by every other call.
+ */
+static inline unsigned fence_guard(
+    struct sock_filter *out, enum fence_listener listener, bool foreign)
+{
+	enum {
+		LD = BPF_LD | BPF_W | BPF_ABS,
+		JEQ = BPF_JMP | BPF_JEQ | BPF_K,
+		RET = BPF_RET | BPF_K,
+		NR = offsetof(struct seccomp_data, nr),
+		ARCH = offsetof(struct seccomp_data, arch),
+		I386_SECCOMP = 354,
+		X32_BIT = 0x40000000,
+		BUSY = 16
+	};
+#if !defined(__x86_64__)
+	foreign = false;
+#endif
+	/* where things begin, counted from out */
+	const unsigned other = 2, native = foreign ? 5 : 2, check = native + 3 + foreign,
+		       wait = check + 5, end = wait + 3;
+	unsigned n = 0;
+
+	/* a jump counts from the instruction behind it */
+	out[n++] = fence_insn(LD, 0, 0, ARCH);
+	out[n++] = fence_insn(JEQ, native - 2, (foreign ? other : end) - 2, IMAGE_ARCH);
+	if (foreign) {
+		out[n++] = fence_insn(JEQ, 0, end - 3, AUDIT_ARCH_I386);
+		out[n++] = fence_insn(LD, 0, 0, NR);
+		out[n++] = fence_insn(JEQ, check - 5, end - 5, I386_SECCOMP);
+	}
+	out[n++] = fence_insn(LD, 0, 0, NR);
+	out[n++] = fence_insn(JEQ, wait - (native + 2), 0, __NR_prctl);
+	if (foreign)
+		out[n++] = fence_insn(JEQ, check - (native + 3), 0, X32_BIT | __NR_seccomp);
+	out[n++] = fence_insn(JEQ, 0, end - check, __NR_seccomp);
+	out[n++] = fence_load_half(0);
+	out[n++] = fence_insn(JEQ, 0, end - (check + 2), SECCOMP_SET_MODE_FILTER);
+	out[n++] = fence_load_half(2);
+	out[n++] = fence_insn(
+	    BPF_JMP | BPF_JSET | BPF_K, 0, end - (check + 4), SECCOMP_FILTER_FLAG_NEW_LISTENER);
+	out[n++] = fence_insn(RET, 0, 0, SECCOMP_RET_ERRNO | BUSY);
+	out[n++] = fence_load_half(0);
+	out[n++] = fence_insn(JEQ, 0, 1, FENCE_WAIT);
+	out[n++] = fence_insn(RET, 0, 0,
+	    listener == FENCE_REPORT ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | RAW_EINVAL);
+	return n;
+}
+
+/*
+ * Writes the program p, whose instructions code are complete, as it is raised under a listener, and
+ * returns its length: at most FENCE_GUARD_MAX more. The guard stands in front, so that no jump
+ * changes; the prologue's own answers stay.
+ */
+static inline unsigned fence_listened(struct sock_filter *out, const struct sock_filter *code,
+    const struct image_program *p, enum fence_listener listener, bool foreign)
+{
+	const unsigned guard = fence_guard(out, listener, foreign);
+
+	for (unsigned i = 0; i < p->count; i++) {
+		out[guard + i] = code[i];
+		if (i >= fence_prologue_count(p) && code[i].code == (BPF_RET | BPF_K))
+			out[guard + i].k = fence_told(code[i].k, listener);
+	}
+	return guard + p->count;
 }
 
 /* Is the program of this digest in force for the calling thread? */

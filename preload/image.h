@@ -25,7 +25,7 @@
 
 enum {
 	IMAGE_MAGIC = 0x31694673, /* "sFi1" */
-	IMAGE_FORMAT = 2,
+	IMAGE_FORMAT = 3,
 	IMAGE_SIZE_MAX = 64 << 20,
 	IMAGE_CODE_MAX = BPF_MAXINSNS,
 	IMAGE_NAME_MAX = 255 /* bytes in a stage's name; a longer one is an unknown stage */
@@ -63,10 +63,15 @@ struct image_header {
 	struct image_part part[IMAGE_PARTS];
 };
 
+#define STAGE_UNKNOWN (~31u)
+
 enum {
 	STAGE_NO_NEW_PRIVS = 1,
 	STAGE_FOREIGN = 2, /* the policy admits other architectures: do not warn of them */
-	STAGE_STRICT = 4   /* SECCOMP_MODE_STRICT, which the shim enters; no programs */
+	STAGE_STRICT = 4,  /* SECCOMP_MODE_STRICT, which the shim enters; no programs */
+	STAGE_REPORT = 8,  /* raised with a listener, by the wrapper only: a supervisor's, which
+			      tells  what is refused */
+	STAGE_AGENT = 16   /* or that of an agent, which decides what the policy leaves to it */
 };
 
 struct image_stage {
@@ -78,7 +83,16 @@ struct image_stage {
 	 * all of that. All IMAGE_NONE: the stage has no fence.
 	 */
 	uint32_t exact, exec, outer;
+	/*
+	 * inner: what the shim raises within outer. It is exact, but with a listener it allows what
+	 * outer refuses: of two filters the stricter answer wins, ERRNO before USER_NOTIF, and so
+	 * the listener would hear of nothing.
+	 */
+	uint32_t inner;
 	uint32_t shim_flags; /* of seccomp(2), beside the program's */
+	/* for the supervisor: where it reports to, a line each; the agent's socket, and what it is
+	 * told */
+	uint32_t sinks, agent, metadata;
 };
 
 struct image_pattern {
@@ -243,6 +257,14 @@ static inline bool image_indices_ok(const struct image_header *h)
 		    IMAGE_PROGRAMS, OPTIONAL },
 		{ IMAGE_STAGES, sizeof(struct image_stage), offsetof(struct image_stage, outer),
 		    IMAGE_PROGRAMS, OPTIONAL },
+		{ IMAGE_STAGES, sizeof(struct image_stage), offsetof(struct image_stage, inner),
+		    IMAGE_PROGRAMS, OPTIONAL },
+		{ IMAGE_STAGES, sizeof(struct image_stage), offsetof(struct image_stage, sinks),
+		    IMAGE_STRINGS, NEEDED },
+		{ IMAGE_STAGES, sizeof(struct image_stage), offsetof(struct image_stage, agent),
+		    IMAGE_STRINGS, NEEDED },
+		{ IMAGE_STAGES, sizeof(struct image_stage), offsetof(struct image_stage, metadata),
+		    IMAGE_STRINGS, NEEDED },
 		{ IMAGE_PATTERNS, sizeof(struct image_pattern),
 		    offsetof(struct image_pattern, text), IMAGE_STRINGS, NEEDED },
 		{ IMAGE_PATTERNS, sizeof(struct image_pattern),
@@ -295,13 +317,16 @@ static inline enum image_fault image_check(const void *data, size_t size)
 		    (uint64_t)p->first + p->count > h->part[IMAGE_CODE].count)
 			return IMAGE_OUT_OF_BOUNDS;
 	}
-	/* a stage has both of exact and exec, or no program: anything between could run free */
+	/* a stage has all of exact, exec and inner, or no program: anything between could run free
+	 */
 	for (uint32_t i = 0; i < h->part[IMAGE_STAGES].count; i++) {
 		const struct image_stage *s = image_stage(h, i);
+		/* in the upper bit, which IMAGE_NONE has and no index; the shim has little room */
+		uint32_t wrong = (s->exact ^ s->exec) | (s->exact ^ s->inner) |
+		    (s->exact & ~s->outer);
 
-		if (s->exact == IMAGE_NONE
-			? (s->exec & s->outer) != IMAGE_NONE || s->flags >= 2 * STAGE_STRICT
-			: s->exec == IMAGE_NONE || s->flags >= STAGE_STRICT)
+		if ((int32_t)wrong < 0 ||
+		    (s->flags & (STAGE_UNKNOWN | (((s->exact >> 31) - 1) & STAGE_STRICT))))
 			return IMAGE_OUT_OF_BOUNDS;
 	}
 	return IMAGE_GOOD;

@@ -54,7 +54,7 @@ static bool raise(const struct image_header *h, const struct image_stage *s, int
 	bool strict = s->flags & STAGE_STRICT;
 
 	if (!strict) {
-		const struct image_program *from = image_program(h, s->exact);
+		const struct image_program *from = image_program(h, s->inner);
 		const struct sock_filter *sound = image_code(h, from);
 
 		if (sound == NULL)
@@ -174,8 +174,9 @@ static bool raise_first(const struct image_header *h, const struct image_stage *
 		leave(h, -1);
 		return true;
 	}
-	return (!(s->flags & STAGE_NO_NEW_PRIVS) ||
-		   raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) &&
+	/* only the wrapper hands a listener over */
+	return s->flags < STAGE_REPORT &&
+	    (!(s->flags & STAGE_NO_NEW_PRIVS) || raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) &&
 	    raise(h, s, -1);
 }
 

@@ -296,7 +296,7 @@ END
 
 @test "every message in the pages' DIAGNOSTICS is one that the programs have" {
 	# string literals that are one to the compiler are made one
-	cat "$source_folder"/wrapper/*.c "$source_folder"/preload/*.[ch] | sed 's/PATH_HANDOVER/"STAGEFENCE_FENCE"/g' |
+	cat "$source_folder"/wrapper/*.[ch] "$source_folder"/preload/*.[ch] | sed 's/PATH_HANDOVER/"STAGEFENCE_FENCE"/g' |
 		tr '\n' ' ' | sed -E 's/\\"/\x01/g; s/"[[:space:]]*"//g; s/\x01/"/g' >sources
 	sed -nE '/^\.Bl -diag/,/^\.El/s/^\.It //p' "${pages[@]}" | sed 's/\\(dq/"/g' >messages
 	[ "$(wc -l <messages)" -ge 20 ]

@@ -87,7 +87,7 @@ fenced_or_refused() {
 }
 
 @test "another version, another architecture" {
-	for version in 0 1 0xffffffff; do
+	for version in 0 1 2 0xffffffff; do
 		"$forge" p.sfi t.sfi format=$version
 		refused t.sfi "t.sfi: is a policy image of another version: compile it again"
 	done

@@ -23,6 +23,15 @@ all_good() { # HOW-MANY-SCENARIOS
 	all_good 5
 }
 
+@test "a call fails of the wrapper, its helpers and the supervisor of a stage that reports: nothing runs unfenced" {
+	run -0 injected -f error=EIO report report-all
+	all_good 2
+	run -0 injected -f error=EINTR report report-all
+	all_good 2
+	run -0 injected -f retval=0 report report-all
+	all_good 2
+}
+
 @test "a call of wrapper or shim fails where there are two fences: neither is left out" {
 	run -0 injected -f error=EPERM two script
 	all_good 2

@@ -46,6 +46,15 @@ static void digest_of(
 	memcpy(digest, bytes, sizeof bytes);
 }
 
+static uint32_t add_code(
+    struct compile *c, struct image_program p, const struct sock_filter code[BPF_MAXINSNS])
+{
+	p.sum = image_sum(code, p.count * sizeof *code);
+	for (uint32_t i = 0; i < p.count; i++)
+		image_add(&c->image, IMAGE_CODE, &code[i]);
+	return image_add(&c->image, IMAGE_PROGRAMS, &p);
+}
+
 /* The body behind its prologue, judged, and into the image. */
 static uint32_t add_program(
     struct compile *c, const struct stage *s, const struct program *body, bool loader, bool cookie)
@@ -67,10 +76,55 @@ static uint32_t add_program(
 		c->good = false;
 		return IMAGE_NONE;
 	}
-	p.sum = image_sum(code, p.count * sizeof *code);
-	for (uint32_t i = 0; i < p.count; i++)
-		image_add(&c->image, IMAGE_CODE, &code[i]);
-	return image_add(&c->image, IMAGE_PROGRAMS, &p);
+	return add_code(c, p, code);
+}
+
+static bool listens(const struct stage *s)
+{
+	return s->attributes.report != NULL || s->attributes.listener != NULL;
+}
+
+/*
+ * The inner fence under a listener (image.h): the outer one's body, which allows what it sends to
+ * the listener and for all else goes on to the exact one. It answers for the exact one's digest,
+ * which both together are.
+ */
+static uint32_t add_inner(struct compile *c, const struct stage *s, const struct program *outer,
+    const struct program *exact)
+{
+	const enum fence_listener listener = s->attributes.report != NULL ? FENCE_REPORT
+									  : FENCE_AGENT;
+	struct sock_filter code[BPF_MAXINSNS];
+	struct image_program p = { .first = c->image.part[IMAGE_CODE].count,
+		.flags = seccomp_flags(s) };
+
+	digest_of(s, "exact", exact, p.digest);
+	/* the body begins as the outer one does */
+	p.count = fence_prologue(code, p.digest, false, outer->code, outer->count);
+	if (outer->count + exact->count > BPF_MAXINSNS - p.count) {
+		say_at(s->own.origin.file, s->own.origin.line,
+		    "stage %s takes two fences and a listener, which is more than %d instructions: "
+		    "use fewer conditions",
+		    s->own.name, BPF_MAXINSNS);
+		c->good = false;
+		return IMAGE_NONE;
+	}
+	for (size_t i = 0; i < outer->count; i++) {
+		struct sock_filter insn = outer->code[i];
+
+		if (insn.code == (BPF_RET | BPF_K))
+			insn = fence_told(insn.k, listener) == SECCOMP_RET_USER_NOTIF
+			    ? fence_insn(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW)
+			    : fence_insn(BPF_JMP | BPF_JA, 0, 0, (uint32_t)(outer->count - i - 1));
+		code[p.count++] = insn;
+	}
+	memcpy(code + p.count, exact->code, exact->count * sizeof *code);
+	p.count += (uint32_t)exact->count;
+	if (!verify_inner(c->policy, s, outer, listener, code, p.count)) {
+		c->good = false;
+		return IMAGE_NONE;
+	}
+	return add_code(c, p, code);
 }
 
 /* Elsewhere policies are judged and exported, but there is no wrapper. */
@@ -81,11 +135,11 @@ static bool raises_fences(enum abi abi)
 
 static void add_programs(struct compile *c, const struct stage *s, struct image_stage *out)
 {
-	struct program body;
+	struct program body, wide;
 	bool may_exec = loader_may_exec(c->policy, s, c->arena);
 	const struct call *lacks = loader_lacks(c->policy, s);
 
-	out->exact = out->exec = out->outer = IMAGE_NONE;
+	out->exact = out->exec = out->outer = out->inner = IMAGE_NONE;
 	if (s->attributes.strict) {
 		/* it is no filter, and the kernel takes it only where there is none */
 		if (c->policy->floor != NULL || s->floor_count > 0) {
@@ -114,6 +168,7 @@ static void add_programs(struct compile *c, const struct stage *s, struct image_
 	}
 	out->exact = add_program(c, s, &body, false, false);
 	out->exec = may_exec ? out->exact : add_program(c, s, &body, false, true);
+	out->inner = out->exact;
 	if (lacks == NULL || !raises_fences(abi_native()))
 		return;
 	say_note(s->own.origin.file, s->own.origin.line,
@@ -121,10 +176,19 @@ static void add_programs(struct compile *c, const struct stage *s, struct image_
 	    "static programs and "
 	    "root's own only (stagefence(1))",
 	    s->own.name, lacks->name);
-	if (!filter_build(c->policy, s, true, c->arena, &body))
+	if (!filter_build(c->policy, s, true, c->arena, &wide)) {
 		c->good = false;
-	else
-		out->outer = add_program(c, s, &body, true, !may_exec);
+		return;
+	}
+	out->outer = add_program(c, s, &wide, true, !may_exec);
+	if (!listens(s))
+		return;
+	out->inner = add_inner(c, s, &wide, &body);
+	say_note(s->own.origin.file, s->own.origin.line,
+	    "stage %s takes two fences, and %s only of what the outer one refuses: what the "
+	    "dynamic "
+	    "loader needs (%s, ...) is refused with a plain errno",
+	    s->own.name, s->attributes.report != NULL ? "reports" : "its agent hears", lacks->name);
 }
 
 /* One decision list into the image, under call: a number, or one of IMAGE_CALL_*. */
@@ -187,6 +251,11 @@ static uint32_t index_of(const struct policy *p, const struct stage *wanted)
 	return IMAGE_NONE;
 }
 
+static uint32_t add_text(struct compile *c, const char *text)
+{
+	return image_add_text(&c->image, IMAGE_STRINGS, text != NULL ? text : "");
+}
+
 static void add_stage(struct compile *c, const struct stage *s)
 {
 	struct image_stage out = { .name = image_add_text(&c->image, IMAGE_STRINGS, s->own.name),
@@ -194,7 +263,12 @@ static void add_stage(struct compile *c, const struct stage *s)
 				 ? STAGE_NO_NEW_PRIVS
 				 : 0) |
 		    (s->attributes.architectures != 0 ? STAGE_FOREIGN : 0) |
-		    (s->attributes.strict ? STAGE_STRICT : 0),
+		    (s->attributes.strict ? STAGE_STRICT : 0) |
+		    (s->attributes.report != NULL ? STAGE_REPORT : 0) |
+		    (s->attributes.listener != NULL ? STAGE_AGENT : 0),
+		.sinks = add_text(c, s->attributes.report),
+		.agent = add_text(c, s->attributes.listener),
+		.metadata = add_text(c, s->attributes.metadata),
 		.shim_flags = s->attributes.tsync ? SECCOMP_FILTER_FLAG_TSYNC : 0 };
 	uint32_t stage = index_of(c->policy, s);
 
@@ -281,6 +355,12 @@ static void policy_digest(const struct compile *c, uint8_t digest[SHA256_SIZE])
 		sha256_word(&sum, (uint32_t)p->stages[i]->pattern_count);
 		for (size_t k = 0; k < p->stages[i]->pattern_count; k++)
 			sha256_text(&sum, p->stages[i]->patterns[k]);
+		for (size_t k = 0; k < 3; k++) {
+			const struct attributes *a = &p->stages[i]->attributes;
+			const char *text = k == 0 ? a->report : k == 1 ? a->listener : a->metadata;
+
+			sha256_text(&sum, text != NULL ? text : "");
+		}
 	}
 	for (uint32_t i = 0; i < c->image.part[IMAGE_STAGES].count; i++)
 		sha256_add(&sum,

@@ -927,7 +927,7 @@ static void read_rule(struct reader *r, const config_setting_t *s, struct level 
 		SAY(r, member(s, "errno"), "errno goes with action = \"errno\" or \"trace\" only");
 		good = false;
 	}
-	if (good)
+	if (good && (like.action != SECCOMP_RET_USER_NOTIF || level->attributes.listener == NULL))
 		note_weak(r, member(s, "action"), like.action);
 	good = read_conditions(r, member(s, "args"), &raw, &raw_count) && good;
 	if (member(s, "comment") != NULL)
@@ -1365,7 +1365,7 @@ static void read_expectations(struct reader *r, const config_setting_t *s, struc
 #define ATTRIBUTE_KEYS \
 	"no_new_privs", "disable_no_new_privs", "newest_kernel", "bad_arch_action", "log_blocked", \
 	    "log_allowed_actions", "allow_speculation", "tsync", "optimize", "architectures", \
-	    "mode", "exact"
+	    "mode", "exact", "report", "listener", "listener_metadata"
 
 /* "5.14": a kernel whose calls a policy knows. */
 static void read_kernel(struct reader *r, const config_setting_t *s, struct attributes *a)
@@ -1405,6 +1405,76 @@ static void read_architectures(struct reader *r, const config_setting_t *s, stru
 		 * several */
 	}
 	a->set |= ATTRIBUTE_ARCHITECTURES;
+}
+
+/* "stderr", "/abs/file", "fd:3", "json:/abs/file", "json:fd:3", "syslog", "journal" */
+static bool good_sink(const char *text)
+{
+	static const char json[] = "json:", fd[] = "fd:";
+	bool named = strcmp(text, "stderr") == 0 || strcmp(text, "syslog") == 0 ||
+	    strcmp(text, "journal") == 0;
+
+	if (strchr(text, '\n') != NULL)
+		return false;
+	if (strncmp(text, json, sizeof json - 1) == 0)
+		text += sizeof json - 1;
+	if (text[0] == '/')
+		return strlen(text) < PATH_MAX;
+	if (strncmp(text, fd, sizeof fd - 1) == 0) {
+		text += sizeof fd - 1;
+		return *text != '\0' && strlen(text) < 6 &&
+		    text[strspn(text, "0123456789")] == '\0';
+	}
+	return named;
+}
+
+/* false, true, a sink or a list of them; *sinks becomes NULL, or the sinks, a line each. */
+static bool read_report(struct reader *r, const config_setting_t *s, const char **sinks)
+{
+	bool on = false, good = true;
+
+	*sinks = NULL;
+	if (config_setting_type(s) == CONFIG_TYPE_BOOL) {
+		good = read_bool(r, s, &on);
+		*sinks = on ? "stderr" : NULL;
+		return good;
+	}
+	for (size_t i = 0; i < string_count(r, s); i++) {
+		const char *sink = string_at(r, s, i);
+
+		if (sink != NULL && !good_sink(sink)) {
+			SAY(r, s,
+			    "report: \"%s\" is none of stderr, syslog, journal, /FILE, fd:N, "
+			    "json:/FILE, json:fd:N, and not true or false",
+			    sink);
+			sink = NULL;
+		}
+		if (sink == NULL)
+			good = false;
+		else
+			*sinks = *sinks == NULL ? sink
+						: arena_format(r->arena, "%s\n%s", *sinks, sink);
+	}
+	return good;
+}
+
+/* An agent's socket must have a name that sockaddr_un has room for. */
+static void read_listener(struct reader *r, const config_setting_t *s, struct attributes *a)
+{
+	enum { SOCKET_PATH = 108 };
+	const config_setting_t *listener = member(s, "listener"),
+			       *metadata = member(s, "listener_metadata");
+
+	if (listener != NULL && (a->listener = read_string(r, listener)) != NULL) {
+		if (a->listener[0] != '/' || strlen(a->listener) >= SOCKET_PATH)
+			SAY(r, listener,
+			    "listener must be the absolute path of an agent's socket, of at most "
+			    "%d bytes",
+			    SOCKET_PATH - 1);
+		a->set |= ATTRIBUTE_LISTENER;
+	}
+	if (metadata != NULL && (a->metadata = read_string(r, metadata)) != NULL)
+		a->set |= ATTRIBUTE_METADATA;
 }
 
 static void read_attributes(struct reader *r, const config_setting_t *s, struct attributes *a)
@@ -1464,6 +1534,10 @@ static void read_attributes(struct reader *r, const config_setting_t *s, struct 
 		a->strict = strcmp(mode, "strict") == 0;
 		a->set |= ATTRIBUTE_STRICT;
 	}
+	key = member(s, "report");
+	if (key != NULL && read_report(r, key, &a->report))
+		a->set |= ATTRIBUTE_REPORT;
+	read_listener(r, s, a);
 	if (member(s, "architectures") != NULL)
 		read_architectures(r, member(s, "architectures"), a);
 	if (member(s, "newest_kernel") != NULL)
@@ -1888,11 +1962,16 @@ static void ask_plugin(struct reader *r, size_t first)
 	close(fd);
 }
 
+static void read_site_report(struct reader *r, const config_setting_t *s)
+{
+	read_report(r, s, &r->policy->report);
+}
+
 /* Scalars may be set in several files; the last one holds. */
 static void read_top(struct reader *r, const struct file *f)
 {
 	static const char *const keys[] = { "version", "stage_env", "no_stage", "unknown_stage",
-		"floor", "plugin", "groups", "profiles", "stages", NULL };
+		"floor", "plugin", "report", "groups", "profiles", "stages", NULL };
 	static const char *const part_keys[] = { "version", "groups", "profiles", NULL };
 	/* what else a policy says is the site's to say */
 	static const char *const drop_in_keys[] = { "version", "groups", "profiles", "stages",
@@ -1906,6 +1985,7 @@ static void read_top(struct reader *r, const struct file *f)
 		{ "unknown_stage", read_unknown_stage },
 		{ "floor", read_floor },
 		{ "plugin", read_site_plugin },
+		{ "report", read_site_report },
 	};
 	const config_setting_t *root = config_root_setting(&f->config),
 			       *version = member(root, "version");
@@ -1990,6 +2070,38 @@ static void check_groups(struct reader *r)
 		add_calls(r, &calls, g->members, 1);
 		g->open = false;
 	}
+}
+
+/* Where nothing says of a stage whether it reports, the policy does; and a stage has one listener.
+ */
+static void resolve_report(const struct policy *p, struct stage *s)
+{
+	struct attributes *a = &s->attributes;
+	bool own = (s->own.attributes.set & ATTRIBUTE_REPORT) != 0 && a->report != NULL;
+	const char *without = a->strict ? "mode = strict, which is no filter"
+	    : s->disabled               ? "disabled, and refuses nothing itself"
+					: NULL;
+
+	if (s->is_profile)
+		return;
+	if (own && without != NULL)
+		say_at(s->own.origin.file, s->own.origin.line, "stage %s cannot report: it is %s",
+		    s->own.name, without);
+	if (a->listener != NULL && without != NULL)
+		say_at(s->own.origin.file, s->own.origin.line,
+		    "stage %s has no use for a listener: it is %s", s->own.name, without);
+	if (a->listener != NULL && a->report != NULL)
+		say_at(s->own.origin.file, s->own.origin.line,
+		    "stage %s has both report and listener: the kernel has one listener for a "
+		    "process; report = false where an agent decides",
+		    s->own.name);
+	if (a->metadata != NULL && a->listener == NULL)
+		say_at(s->own.origin.file, s->own.origin.line,
+		    "stage %s has listener_metadata, but no listener", s->own.name);
+	if (!(a->set & ATTRIBUTE_REPORT) && a->listener == NULL && without == NULL)
+		a->report = p->report;
+	else if (without != NULL)
+		a->report = NULL;
 }
 
 static void check_whole(struct reader *r, const char *main_file)
@@ -2139,6 +2251,8 @@ struct policy *conf_read(
 				policy_resolve(p->stages[i]);
 		for (size_t f = 0; f < r.file_count; f++)
 			read_top(&r, &r.files[f]);
+		for (size_t i = 0; i < p->stage_count; i++)
+			resolve_report(p, p->stages[i]);
 		check_whole(&r, path != NULL ? path : PATH_CONF);
 		/* code is run for a policy that could hold, and for no other */
 		for (size_t i = 0; say_count() == before && i < r.mention_count; i++)
@@ -2151,6 +2265,6 @@ struct policy *conf_read(
 
 const char *conf_library(struct arena *a)
 {
-	return arena_format(a, "%d.%d.%d", LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR,
-	    LIBCONFIG_VER_REVISION);
+	return arena_format(
+	    a, "%d.%d.%d", LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION);
 }

@@ -32,6 +32,7 @@
 #include "jacamar.h"
 #include "json.h"
 #include "mem.h"
+#include "notify.h"
 #include "oci.h"
 #include "policy.h"
 #include "reach.h"
@@ -576,6 +577,13 @@ static int run_digest(const struct options *o, char **argv)
 	return image != NULL ? GOOD : BAD;
 }
 
+/* stagefence's own: it needs descriptors that nobody else has. */
+static int run_supervise(const struct options *o, char **argv)
+{
+	(void)o;
+	return notify_supervise(argv) ? GOOD : BAD;
+}
+
 static const struct command {
 	const char *name;
 	const char *options; /* letters, as for getopt(3) */
@@ -600,6 +608,8 @@ static const struct command {
 	    "--to FORMAT [-c FILE] [-s STAGE] [-o FILE] [--arch ARCH] [--lossy] "
 	    "[--kubernetes]",
 	    "write a stage's filter as others take it", run_export },
+	{ "supervise", "", 6, 6, "SOCKET IMAGE STAGE PROGRAM FILE CI",
+	    "tell what a stage refuses; stagefence starts it, nobody else", run_supervise },
 	{ "import", "F:o:", 1, 1, "--from FORMAT [-o FILE] FOREIGN",
 	    "turn a jacamar.toml (jacamar) or a container's seccomp profile (oci) into a policy",
 	    run_import },

@@ -250,6 +250,9 @@ static const struct {
 	{ ATTRIBUTE_ARCHITECTURES, "architectures" },
 	{ ATTRIBUTE_STRICT, "mode" },
 	{ ATTRIBUTE_EXACT, "exact" },
+	{ ATTRIBUTE_REPORT, "report" },
+	{ ATTRIBUTE_LISTENER, "listener" },
+	{ ATTRIBUTE_METADATA, "listener_metadata" },
 };
 
 enum { ATTRIBUTES = sizeof attributes / sizeof attributes[0] };
@@ -257,6 +260,22 @@ enum { ATTRIBUTES = sizeof attributes / sizeof attributes[0] };
 static const char *bool_text(bool value)
 {
 	return value ? "true" : "false";
+}
+
+/* Sinks are a line each. */
+static const char *sinks_text(struct arena *a, const char *sinks)
+{
+	const char **list = NULL;
+	size_t count = 0;
+
+	if (sinks == NULL)
+		return "false";
+	for (const char *end; *sinks != '\0'; sinks = *end == '\0' ? end : end + 1) {
+		end = strchrnul(sinks, '\n');
+		list = arena_grow(a, list, count, sizeof *list);
+		list[count++] = arena_text(a, sinks, (size_t)(end - sinks));
+	}
+	return quoted_list(a, list, count);
 }
 
 /* An attribute's value as a policy has it. */
@@ -289,6 +308,9 @@ static const char *attribute_text(
 			if (t->architectures & 1u << abi)
 				names[count++] = abi_name(abi);
 		return quoted_list(a, names, count);
+	case ATTRIBUTE_REPORT: return sinks_text(a, t->report);
+	case ATTRIBUTE_LISTENER: return t->listener == NULL ? "none" : quoted(a, t->listener);
+	case ATTRIBUTE_METADATA: return t->metadata == NULL ? "none" : quoted(a, t->metadata);
 	}
 	return "";
 }

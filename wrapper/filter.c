@@ -21,7 +21,7 @@ enum {
 	ARGUMENTS = CUBE_ARGUMENTS,
 	LAYERS_MAX = 128,
 	SPLIT = 32, /* alternatives in a layer: libseccomp's time grows with their cube */
-	BODY_MAX = BPF_MAXINSNS - 64, /* the prologue's share */
+	BODY_MAX = BPF_MAXINSNS - 80, /* the prologue's share, and the guard's (fence.h) */
 	NUMBERS = 640,                /* call numbers that are told apart; ours end before 600 */
 	X32_BIT = 0x40000000
 };

@@ -7,7 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../preload/fence.h"
+#include "calls.h"
 #include "mem.h"
+#include "policy.h"
 #include "say.h"
 
 uint32_t image_add(struct image_builder *b, enum image_part_name part, const void *entry)
@@ -71,6 +74,77 @@ const void *image_finish(struct image_builder *b, const uint8_t digest[32], size
 	memcpy(data, &h, sizeof h);
 	*size = at;
 	return data;
+}
+
+/* $uid and $gid are filled in when a fence is raised. */
+static uint64_t launch_value(uint64_t value)
+{
+	return value == FENCE_PLACE_UID ? getuid() : value == FENCE_PLACE_GID ? getgid() : value;
+}
+
+static bool rule_holds(
+    const struct image_header *h, const struct image_rule *r, const struct seccomp_data *d)
+{
+	const struct image_condition *c = image_part(h, IMAGE_CONDITIONS);
+	uint32_t count = h->part[IMAGE_CONDITIONS].count;
+
+	if (r->condition_first > count || r->condition_count > count - r->condition_first)
+		return false;
+	c += r->condition_first;
+	for (uint32_t i = 0; i < r->condition_count; i++, c++) {
+		struct condition condition = { .arg = c->arg,
+			.op = (enum condition_op)c->op,
+			.mask = c->mask,
+			.value = launch_value(c->value) };
+
+		if (c->arg >= sizeof d->args / sizeof d->args[0] || c->op > OP_GE ||
+		    !condition_holds(&condition, (const uint64_t *)d->args))
+			return false;
+	}
+	return true;
+}
+
+/* Calls that no rule names have no list of their own. */
+static bool list_has(const struct image_rule *r, uint32_t count, uint32_t stage, int32_t number)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (r[i].stage == stage && r[i].call == number)
+			return true;
+	return false;
+}
+
+const struct image_rule *image_decide(
+    const struct image_header *h, uint32_t stage, const struct seccomp_data *d)
+{
+	enum { X32_BIT = 0x40000000 };
+	enum abi abi = abi_native();
+	const struct image_rule *r = image_part(h, IMAGE_RULES);
+	uint32_t count = h->part[IMAGE_RULES].count;
+	const struct call *call;
+	int32_t number;
+
+	if (abi == ABI_X86_64 && d->arch == abi_audit_arch(ABI_I386))
+		abi = ABI_I386;
+	else if (d->arch != abi_audit_arch(abi))
+		return NULL;
+	else if (abi == ABI_X86_64 && ((uint32_t)d->nr & X32_BIT) != 0 && d->nr != -1)
+		abi = ABI_X32;
+	call = call_numbered(abi, (uint32_t)d->nr);
+	number = call == NULL ? IMAGE_CALL_UNKNOWN : call->nr[abi_native()];
+	if (call != NULL && (number < 0 || !list_has(r, count, stage, number)))
+		number = IMAGE_CALL_KNOWN;
+	for (uint32_t i = 0; i < count; i++)
+		if (r[i].stage == stage && r[i].call == number && rule_holds(h, &r[i], d))
+			return &r[i];
+	return NULL;
+}
+
+const char *image_note(const struct image_header *h, uint32_t at)
+{
+	uint32_t count = h->part[IMAGE_NOTES].count;
+	const char *notes = image_part(h, IMAGE_NOTES);
+
+	return at < count && notes[count - 1] == '\0' ? notes + at : "";
 }
 
 static bool write_all(int fd, const char *data, size_t size)

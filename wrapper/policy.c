@@ -245,6 +245,12 @@ void policy_resolve(struct stage *s)
 			to->strict = from->strict;
 		if (new &ATTRIBUTE_EXACT)
 			to->exact = from->exact;
+		if (new &ATTRIBUTE_REPORT)
+			to->report = from->report;
+		if (new &ATTRIBUTE_LISTENER)
+			to->listener = from->listener;
+		if (new &ATTRIBUTE_METADATA)
+			to->metadata = from->metadata;
 	}
 	/* which is a rule for every call */
 	if (s->disabled)

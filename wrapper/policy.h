@@ -76,7 +76,10 @@ enum attribute {
 	ATTRIBUTE_OPTIMIZE = 1 << 7,
 	ATTRIBUTE_ARCHITECTURES = 1 << 8,
 	ATTRIBUTE_STRICT = 1 << 9,
-	ATTRIBUTE_EXACT = 1 << 10
+	ATTRIBUTE_EXACT = 1 << 10,
+	ATTRIBUTE_REPORT = 1 << 11,
+	ATTRIBUTE_LISTENER = 1 << 12,
+	ATTRIBUTE_METADATA = 1 << 13
 };
 
 struct attributes {
@@ -92,6 +95,9 @@ struct attributes {
 	unsigned architectures;   /* 1 << ABI_*, beside the native one */
 	bool strict;              /* false; mode = strict: the kernel's own four calls, no filter */
 	bool exact;               /* false; nothing is added to what is written */
+	const char *report;       /* NULL; where refusals are told, a sink a line (report.h) */
+	const char *listener;     /* NULL; the socket of an agent, which answers notify */
+	const char *metadata;     /* NULL; what the agent is told of the stage */
 };
 
 /* What one stage or profile says by itself. */
@@ -149,6 +155,7 @@ struct policy {
 	const struct stage *no_stage; /* NULL: refuse, unless no_stage_passes */
 	bool no_stage_passes;
 	const struct stage *unknown_stage; /* NULL: refuse */
+	const char *report;                /* for stages that do not say; or NULL */
 };
 
 struct decision {

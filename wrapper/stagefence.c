@@ -17,6 +17,7 @@
 #include "../preload/load.h"
 #include "../preload/paths.h"
 #include "../preload/raw.h"
+#include "supervise.h"
 #include "version.h"
 
 enum { CANNOT_RUN = 126, NOT_FOUND = 127, TABLE_MAX = 4096 };
@@ -25,6 +26,7 @@ struct run {
 	char **argv; /* the command's, as it will get them */
 	char **env;
 	const char *conf, *stage; /* -c and -s, or NULL */
+	const char *report;       /* --report, or NULL */
 	bool again;          /* the shim executes its program again: argv[0] is not the program */
 	int image_fd;        /* a sealed memfd, or -1 */
 	const char *program; /* what to execute */
@@ -68,7 +70,8 @@ static const char *error_text(long error)
 {
 	static const char texts[] =
 	    "\001Operation not permitted\0\002No such file or directory\0\005Input/output error\0"
-	    "\007Argument list too long\0\010Exec format error\0\014Cannot allocate memory\0"
+	    "\007Argument list too long\0\010Exec format error\0\013Resource temporarily "
+	    "unavailable\0\014Cannot allocate memory\0"
 	    "\015Permission denied\0\024Not a directory\0\025Is a directory\0\027Too many open "
 	    "files in system\0"
 	    "\030Too many open files\0\032Text file busy\0\033File too large (ulimit -f)\0"
@@ -298,7 +301,7 @@ static const char *absolute(const char *path)
 	cwd = memory(TRUST_PATH_MAX);
 	n = raw_call3(__NR_getcwd, (long)cwd, TRUST_PATH_MAX - 1, 0);
 	if (n < 0 || cwd[0] != '/') /* "(unreachable)..." */
-		die("the current folder has no name: give -c an absolute path", NULL, NULL);
+		die("the current folder has no name: give an absolute path", NULL, NULL);
 	return join(join(cwd, "/"), path);
 }
 
@@ -785,7 +788,8 @@ static char **new_environment(char **env, size_t *count)
 	return copy;
 }
 
-static void give_image(struct run *run)
+/* The image in memory that nobody can change: run->image_fd. */
+static void own_image(struct run *run)
 {
 	if (run->image_fd < 0) {
 		int fd = sealable_memory();
@@ -807,6 +811,11 @@ static void give_image(struct run *run)
 			set_signal(SIGXFSZ, before);
 		run->image = seal(run, fd, "the policy image");
 	}
+}
+
+static void give_image(struct run *run)
+{
+	own_image(run);
 	if (raw_fcntl(run->image_fd, RAW_F_SETFD, 0) != 0)
 		die("the policy image cannot be handed over", NULL, NULL);
 }
@@ -1021,6 +1030,122 @@ static struct sock_filter *program_code(
 	return code;
 }
 
+/* ---- under a listener: refusals are told, or an agent decides ---- */
+
+/* Why there can be no listener, or NULL. */
+static const char *no_listener(void)
+{
+	/* without a filter: the kernel looks at the flags first, a reported stage around us too */
+	long result = raw_call3(
+	    __NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0);
+
+	if (result == -RAW_EBUSY)
+		return "another listener is in force, of a reported stage or a container around us";
+	if (result != -RAW_EFAULT)
+		return "this kernel, or a sandbox around us, has no seccomp user notification";
+	return NULL;
+}
+
+/* What a CI service wants its annotations to look like; its own variables say which one it is. */
+static const char *annotations(char **env)
+{
+	unsigned count;
+
+	if (raw_env(env, "GITHUB_ACTIONS", &count) != NULL)
+		return "github";
+	return raw_env(env, "GITLAB_CI", &count) != NULL ? "gitlab" : "";
+}
+
+/* Starts the supervisor; our end of the socket between us, or -1: *why says it. */
+static int start_supervisor(struct run *run, uint32_t stage, uint32_t program,
+    struct supervise_stack *stack, const char **why)
+{
+	enum { UNIX = 1, SEQPACKET_CLOEXEC = 5 | RAW_O_CLOEXEC, DUPFD_CLOEXEC = 1030 };
+	char number[4][24];
+	int pair[2];
+	const char *argv[] = { "stagefencectl", "supervise", NULL, NULL, NULL, NULL,
+		run->report != NULL ? absolute(run->report) : "", annotations(run->env), NULL };
+	struct supervise_start start = {
+		.program = find_beside("stagefencectl", PATH_COMPILER), .argv = argv, .stack = stack
+	};
+
+	if (!executable(start.program)) {
+		*why = "stagefencectl, which would supervise it, is not there";
+		return -1;
+	}
+	own_image(run);
+	/* nobody of the same uid may fetch the listener from us; execve(2) sets this back */
+	if (raw_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		die("the kernel lets others look into us", NULL, NULL);
+	if (raw_call6(__NR_socketpair, UNIX, SEQPACKET_CLOEXEC, 0, (long)pair, 0, 0) != 0)
+		die("no socket for the supervisor", NULL, NULL);
+	for (unsigned i = 0; i < 2; i++)
+		if (pair[i] <= 2) { /* the caller closed some of 0, 1 and 2 */
+			long high = raw_fcntl(pair[i], DUPFD_CLOEXEC, 3);
+
+			raw_close(pair[i]);
+			if (high < 0)
+				die("no socket for the supervisor", NULL, NULL);
+			pair[i] = (int)high;
+		}
+	start.keep[0] = pair[1];
+	start.keep[1] = run->image_fd;
+	argv[2] = raw_decimal((unsigned long)pair[1], number[0] + sizeof number[0]);
+	argv[3] = raw_decimal((unsigned long)run->image_fd, number[1] + sizeof number[1]);
+	argv[4] = raw_decimal(stage, number[2] + sizeof number[2]);
+	argv[5] = raw_decimal(program, number[3] + sizeof number[3]);
+
+	long error = supervise_begin(&start);
+
+	raw_close(pair[1]);
+	if (error != 0)
+		die(start.program, ", the supervisor: ", error_text(-error));
+	/* asleep until it is ready: later we can only wait awake, and take the time that it needs
+	 */
+	supervise_expect(pair[0]);
+	return pair[0];
+}
+
+/*
+ * Raises the program with a listener, and gives that to a supervisor. False: there can be none
+ * here, which has been said, and the fence is to be raised without; refusals are errnos then, and
+ * kills.
+ */
+static bool raise_listened(
+    struct run *run, uint32_t stage, uint32_t number, const struct sock_filter *code)
+{
+	static struct supervise_stack stack[2];
+	const struct image_stage *s = image_stage(run->image, stage);
+	const struct image_program *p = image_program(run->image, number);
+	const enum fence_listener listener = s->flags & STAGE_AGENT ? FENCE_AGENT : FENCE_REPORT;
+	const char *name = image_string(run->image, s->name), *why = no_listener();
+	struct sock_filter *told = memory((p->count + FENCE_GUARD_MAX) * sizeof *told);
+	unsigned count = fence_listened(told, code, p, listener, (s->flags & STAGE_FOREIGN) != 0);
+	long result;
+	int socket;
+
+	if (why == NULL && count > IMAGE_CODE_MAX)
+		why = "its filter is too long for one with a listener";
+	socket = why == NULL ? start_supervisor(run, stage, number, stack, &why) : -1;
+	if (why == NULL) {
+		/* the image may have moved into the memfd */
+		result = supervise_raise(told, count, image_program(run->image, number), socket,
+		    listener == FENCE_REPORT, stack);
+		if (result == 0)
+			return true;
+		why = result == -RAW_EBUSY
+		    ? "another listener is in force, of a container around us"
+		    : error_text(-result);
+		if (result != -RAW_EBUSY && result != -RAW_EINVAL)
+			raw_die("the fence of stage ", name,
+			    " cannot be raised with a listener: ", why, NULL);
+	}
+	if (listener == FENCE_AGENT)
+		raw_die("stage ", name, " has an agent that cannot be asked: ", why, NULL);
+	raw_say("stage ", name, " runs without reports: ", why, NULL);
+	return false;
+}
+
 static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 {
 	const struct image_stage *s = stage == IMAGE_PASS ? NULL : image_stage(run->image, stage);
@@ -1044,6 +1169,12 @@ static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 	if (s != NULL && (s->flags & STAGE_NO_NEW_PRIVS) &&
 	    raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		die("the kernel refuses no_new_privs", NULL, NULL);
+	if (run->report != NULL && (!fenced || (s->flags & (STAGE_STRICT | STAGE_AGENT))))
+		raw_say("nothing is reported: ",
+		    !fenced                      ? "this stage has no fence"
+			: s->flags & STAGE_AGENT ? "this stage has an agent that decides"
+						 : "mode = strict is no filter",
+		    NULL, NULL, NULL);
 	if (!fenced) {
 		/* the shim stays for later programs; this one must hear that it need not ask again
 		 */
@@ -1062,15 +1193,35 @@ static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 			    NULL);
 		execute(run, &look, &shell, NULL);
 	}
-	if (fence_ask(image_program(run->image, s->exact)->digest))
+	if (fence_ask(image_program(run->image, s->exact)->digest)) {
+		if (run->report != NULL)
+			raw_say("stage ", name,
+			    " is in force already: what it refuses is told as it was from the "
+			    "start, and not to ",
+			    run->report, NULL);
 		execute(run, &look, &shell, NULL);
+	}
 
 	bool inner = s->outer != IMAGE_NONE && prepare_inner(run, s, stage);
-	const struct image_program *p = image_program(run->image, inner ? s->outer : s->exec);
+	const uint32_t number = inner ? s->outer : s->exec;
+	const struct image_program *p = image_program(run->image, number);
 	struct sock_filter *code = program_code(run, p, name);
 
 	if (p->cookie)
 		draw_cookie(code, p->count, cookie);
+	/* the image of such a stage has no inner fence that lets the outer one be heard (image.h)
+	 */
+	if (inner && run->report != NULL && !(s->flags & STAGE_REPORT)) {
+		raw_say("stage ", name,
+		    " runs without reports: it takes two fences; say report = true in the policy",
+		    NULL, NULL);
+		run->report = NULL;
+	}
+	if ((run->report != NULL || s->flags >= STAGE_REPORT) &&
+	    raise_listened(run, stage, number, code))
+		execute(run, &look, &shell, p->cookie ? cookie : NULL);
+
+	p = image_program(run->image, number); /* the image may have moved */
 
 	const char *wrong = fence_raise(code, p, 0);
 
@@ -1082,10 +1233,11 @@ static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 /* ---- options ---- */
 
 static const char usage[] =
-    "usage: stagefence [-c FILE] [-s STAGE] [--] COMMAND [ARG...]\n"
+    "usage: stagefence [-c FILE] [-s STAGE] [--report FILE] [--] COMMAND [ARG...]\n"
     "Run COMMAND confined by the system call policy of its stage.\n\n"
     "  -c FILE    a policy, or one compiled by stagefencectl compile, instead of " PATH_CONF "\n"
     "  -s STAGE   the stage, instead of the one that the environment names\n"
+    "  --report FILE  tell there, too, what is refused (.json and .jsonl: a JSON object a line)\n"
     "  -h         print this\n"
     "  -V         print the version\n\n"
     "Exit status: 125 stagefence failed or refused, 126 COMMAND cannot be run, 127 it is not "
@@ -1113,6 +1265,12 @@ static void read_options(struct run *run, char **argv)
 			print(usage);
 		if (raw_equal(*argv, "-V") || raw_equal(*argv, "--version"))
 			print(version);
+		if (raw_equal(*argv, "--report")) {
+			run->report = *++argv;
+			if (run->report == NULL || run->report[0] == '\0')
+				die("option --report needs a value", NULL, NULL);
+			continue;
+		}
 		if (option[1] != 'c' && option[1] != 's')
 			die("unknown option ", *argv, "; stagefence -h lists them");
 
@@ -1127,8 +1285,9 @@ static void read_options(struct run *run, char **argv)
 	}
 	run->argv = argv;
 	if (*argv == NULL)
-		die("no command: stagefence [-c FILE] [-s STAGE] [--] COMMAND [ARG...]", NULL,
-		    NULL);
+		die("no command: stagefence [-c FILE] [-s STAGE] [--report FILE] [--] COMMAND "
+		    "[ARG...]",
+		    NULL, NULL);
 }
 
 /* ---- the start ---- */

@@ -201,16 +201,34 @@ static bool same_instruction(const struct image_program *p, size_t i,
 }
 
 /* How many instructions are the program's; p->count: it is that program. */
-static size_t compare(
-    const struct image_program *p, const struct sock_filter *image, struct filter *f)
+static size_t compare_raised(
+    const struct image_program *p, const struct sock_filter *raised, size_t count, struct filter *f)
 {
-	size_t same = 0;
+	size_t same = 0, guard = count - p->count;
 
 	memset(f->has_place, 0, sizeof f->has_place);
-	while (same < p->count && same < f->count &&
-	    same_instruction(p, same, &image[same], &f->code[same], f))
+	while (same < count && same < f->count &&
+	    (same < guard ? memcmp(&raised[same], &f->code[same], sizeof *raised) == 0
+			  : same_instruction(p, same - guard, &raised[same], &f->code[same], f)))
 		same++;
-	return same == p->count && f->count != p->count ? same - 1 : same;
+	if (same == count && f->count == count)
+		return p->count;
+	return same < p->count ? same : p->count - 1;
+}
+
+/* The nearest of the ways in which it may be raised: as it is, or under a listener (fence.h). */
+static size_t compare(const struct image_stage *s, const struct image_program *p,
+    const struct sock_filter *image, struct filter *f)
+{
+	static struct sock_filter raised[IMAGE_CODE_MAX + FENCE_GUARD_MAX];
+	size_t best = compare_raised(p, image, p->count, f), same;
+
+	for (enum fence_listener l = FENCE_REPORT; best < p->count && l <= FENCE_AGENT; l++) {
+		same = fence_listened(raised, image, p, l, (s->flags & STAGE_FOREIGN) != 0);
+		same = compare_raised(p, raised, same, f);
+		best = same > best ? same : best;
+	}
+	return best;
 }
 
 /* Does it answer as the program of this digest would? */
@@ -228,21 +246,22 @@ static void judge_filter(const struct image_header *h, struct filter *f)
 {
 	for (uint32_t i = 0; i < h->part[IMAGE_STAGES].count; i++) {
 		const struct image_stage *s = image_stage(h, i);
-		const uint32_t programs[] = { s->exact, s->exec, s->outer };
+		const uint32_t programs[] = { s->exact, s->exec, s->outer, s->inner };
 
-		for (unsigned k = 0; k < 3; k++) {
+		/* inner: exact, less what an outer fence with a listener refuses (image.h) */
+		for (unsigned k = 0; k < 4; k++) {
 			const struct image_program *p = programs[k] == IMAGE_NONE
 			    ? NULL
 			    : image_program(h, programs[k]);
 			const struct sock_filter *code = p == NULL ? NULL : image_code(h, p);
-			size_t same = code == NULL ? 0 : compare(p, code, f);
+			size_t same = code == NULL ? 0 : compare(s, p, code, f);
 
 			if (code == NULL)
 				continue;
 			if (same == p->count &&
 			    (!f->flags_known ||
 				((f->flags ^ p->flags) & SECCOMP_FILTER_FLAG_LOG) == 0)) {
-				f->kind = k == 0 ? EXACT : k == 1 ? EXEC : OUTER;
+				f->kind = k == 1 ? EXEC : k == 2 ? OUTER : EXACT;
 				f->stage = i;
 				return;
 			}

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../preload/fence.h"
 #include "bpf.h"
 #include "calls.h"
 #include "consts.h"
+#include "filter.h"
 #include "loader.h"
 #include "mem.h"
 #include "policy.h"
@@ -24,6 +26,9 @@ struct check {
 	bool good;
 	bool (*differs)(void *, const struct difference *); /* NULL: the first one is said */
 	void *to;
+	const struct program
+	    *outer; /* the program is the inner fence within it, under a listener */
+	enum fence_listener listener;
 };
 
 static uint64_t judged;
@@ -46,7 +51,8 @@ static size_t loader_list(const struct check *c, const struct seccomp_data *d, s
 {
 	enum abi abi;
 
-	return c->loader && policy_abi(c->stage, d, &abi) && abi == abi_native()
+	return (c->loader || c->outer != NULL) && policy_abi(c->stage, d, &abi) &&
+		abi == abi_native()
 	    ? loader_clauses(call_of(c, d), c->arena, list)
 	    : 0;
 }
@@ -60,7 +66,7 @@ static bool has_cookie(const struct check *c, const struct seccomp_data *d)
 static struct decision expected(const struct check *c, const struct seccomp_data *d)
 {
 	struct clause *before;
-	size_t n = loader_list(c, d, &before);
+	size_t n = c->loader ? loader_list(c, d, &before) : 0;
 
 	/* the secret is drawn at each launch; in the image it is all zeros */
 	if (has_cookie(c, d) && (d->args[3] | d->args[4] | d->args[5]) == 0)
@@ -77,10 +83,24 @@ static struct decision expected(const struct check *c, const struct seccomp_data
 	return policy_decide(c->policy, c->stage, d);
 }
 
+/* What is answered in the end: where both fences stand, the inner one allows what the outer one
+ * sends to the listener, whose word it then is. */
+static struct bpf_result answer(const struct check *c, const struct seccomp_data *d)
+{
+	struct bpf_result have = bpf_run(c->code, c->count, d);
+	uint32_t outer = c->outer == NULL ? SECCOMP_RET_ALLOW
+					  : bpf_run(c->outer->code, c->outer->count, d).action;
+
+	if (fence_told(outer, c->listener) == SECCOMP_RET_USER_NOTIF &&
+	    have.action == SECCOMP_RET_ALLOW)
+		have.action = outer;
+	return have;
+}
+
 static struct bpf_result judge(struct check *c, const struct seccomp_data *data)
 {
 	struct decision want = expected(c, data);
-	struct bpf_result have = bpf_run(c->code, c->count, data);
+	struct bpf_result have = answer(c, data);
 	const struct origin *at = want.rule != NULL ? &want.rule->origin : &c->stage->own.origin;
 	const struct call *call = call_of(c, data);
 	enum abi abi;
@@ -290,25 +310,43 @@ static void judge_all(struct check *c)
 void verify_compare(const struct policy *p, const struct stage *s, const struct sock_filter *code,
     size_t count, bool (*differs)(void *, const struct difference *), void *to)
 {
-	struct check c = { p, s, false, false, code, count, arena_new(), true, differs, to };
+	struct check c = { p, s, false, false, code, count, arena_new(), true, differs, to, NULL,
+		FENCE_AGENT };
 
 	judge_all(&c);
 	arena_free(c.arena);
 }
 
-bool verify_program(const struct policy *p, const struct stage *s, bool loader, bool cookie,
-    const struct sock_filter *code, size_t count)
+static bool verify(struct check *c)
 {
-	struct check c = { p, s, loader, cookie, code, count, arena_new(), true, NULL, NULL };
-	const char *wrong = bpf_check(code, count);
+	const struct stage *s = c->stage;
+	const char *wrong = bpf_check(c->code, c->count);
 
 	if (wrong != NULL) {
 		say_at(s->own.origin.file, s->own.origin.line,
 		    "stage %s: the kernel would refuse the filter: %s", s->own.name, wrong);
-		c.good = false;
+		c->good = false;
 	}
-	if (c.good)
-		judge_all(&c);
-	arena_free(c.arena);
-	return c.good;
+	if (c->good)
+		judge_all(c);
+	arena_free(c->arena);
+	return c->good;
+}
+
+bool verify_program(const struct policy *p, const struct stage *s, bool loader, bool cookie,
+    const struct sock_filter *code, size_t count)
+{
+	struct check c = { p, s, loader, cookie, code, count, arena_new(), true, NULL, NULL, NULL,
+		FENCE_AGENT };
+
+	return verify(&c);
+}
+
+bool verify_inner(const struct policy *p, const struct stage *s, const struct program *outer,
+    enum fence_listener listener, const struct sock_filter *code, size_t count)
+{
+	struct check c = { p, s, false, false, code, count, arena_new(), true, NULL, NULL, outer,
+		listener };
+
+	return verify(&c);
 }

@@ -13,11 +13,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "../preload/fence.h"
 
 struct call;
 struct policy;
 struct rule;
 struct seccomp_data;
+struct program;
 struct stage;
 
 /*
@@ -43,6 +45,14 @@ struct difference {
 
 void verify_compare(const struct policy *p, const struct stage *s, const struct sock_filter *code,
     size_t count, bool (*differs)(void *, const struct difference *), void *to);
+
+/*
+ * The inner fence of a stage with a listener, as image.h describes it: together with outer, which
+ * is a body without its prologue, and with the listener giving the image's answers, it must come to
+ * what the stage says.
+ */
+bool verify_inner(const struct policy *p, const struct stage *s, const struct program *outer,
+    enum fence_listener listener, const struct sock_filter *code, size_t count);
 
 /* How many inputs were judged until now. */
 uint64_t verify_count(void);

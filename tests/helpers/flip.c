@@ -32,10 +32,11 @@ static unsigned read_all(const struct image_header *h)
 
 	for (uint32_t i = 0; i < h->part[IMAGE_STAGES].count; i++) {
 		const struct image_stage *s = image_stage(h, i);
-		const uint32_t programs[] = { s->exact, s->exec, s->outer };
+		const uint32_t programs[] = { s->exact, s->exec, s->outer, s->inner };
 
-		read += strlen(image_string(h, s->name));
-		for (unsigned p = 0; p < 3; p++)
+		read += strlen(image_string(h, s->name)) + strlen(image_string(h, s->sinks)) +
+		    strlen(image_string(h, s->agent)) + strlen(image_string(h, s->metadata));
+		for (unsigned p = 0; p < 4; p++)
 			if (programs[p] != IMAGE_NONE)
 				read += image_program(h, programs[p])->count;
 	}

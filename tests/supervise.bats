@@ -1,0 +1,573 @@
+#!/usr/bin/env bats
+# Stages under a listener: refused calls go to a supervisor, and to nobody else; or an agent decides.
+# shellcheck disable=SC2016,SC2154 # scripts are run by others; lib.bash sets build, helpers and tests
+
+setup() {
+	load lib
+	listen=$helpers/listen
+	cat >p.conf <<-END
+		version = 1;
+		stages = (
+			{ name = "told"; report = true; block_calls = [ "mkdir" ]; block_action = "errno"; },
+			{ name = "silent"; block_calls = [ "mkdir" ]; block_action = "errno"; },
+			{ name = "kill"; report = true; block_calls = [ "mkdir" ]; block_action = "kill_process"; },
+			{ name = "cookie"; report = true; block_calls = [ "execve", "mkdir" ]; block_action = "errno"; },
+			{ name = "two"; report = true; block_calls = [ "openat", "mkdir" ]; block_action = "errno"; },
+			{ name = "few"; report = true; default_action = "errno";
+			  allow_calls = [ "execve", "brk", "mmap", "mprotect", "munmap", "openat", "newfstatat", "fstat", "read", "pread64",
+			    "close", "access", "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "prlimit64", "getrandom" ]; },
+			{ name = "asked"; listener = "$PWD/agent.sock"; listener_metadata = "who=\"me\"";
+			  rules = ( { calls = [ "mkdir" ]; action = "notify"; } );
+			  block_calls = [ "rmdir" ]; block_action = "errno"; },
+			{ name = "waiting"; report = true; rules = ( { calls = [ "mkdir" ]; action = "notify"; } ); },
+			{ name = "off"; disabled = true; }
+		);
+	END
+	[ -e "$BATS_FILE_TMPDIR/$(id -u).sfi" ] || true
+	stagefencectl compile -c p.conf -o p.sfi
+}
+
+# fenced STAGE COMMAND...: under a reaper, so that a supervisor that stays is seen
+fenced() {
+	within 60 "$helpers/reaper" stagefence -c p.sfi -s "$1" -- "${@:2}"
+}
+
+start_agent() {
+	rm -f agent.sock
+	"$helpers/agent" "$PWD/agent.sock" >heard 3>&- &
+	for _ in {1..50}; do grep -q ready heard && break || sleep 0.1; done
+}
+
+# the supervisor, from within a job
+supervisor='pgrep -P "$REAPER" stagefencectl'
+
+# ---- what is raised ----
+
+@test "the program that is raised differs from the image's in the guard and in who answers, and in nothing else" {
+	local conf images=()
+	for conf in "$tests"/policies/good/*.conf p.conf; do
+		stagefencectl compile -c "$conf" -o "$(basename "$conf").sfi" 2>/dev/null || continue
+		images+=("$(basename "$conf").sfi")
+	done
+	[ "${#images[@]}" -ge 5 ]
+	run -0 "$helpers/variant" "${images[@]}"
+	[[ $output =~ ^[1-9][0-9]+" programs, "[1-9][0-9]{5,}" inputs"$ ]]
+}
+
+@test "no line of ours would let a refused call go on" {
+	run -1 grep -rn FLAG_CONTINUE "$source_folder/preload" "$source_folder/wrapper"
+}
+
+# ---- refusals ----
+
+@test "a refused call is told and refused; an allowed one is neither" {
+	run -1 fenced told mkdir out
+	[ ! -e out ]
+	[ "$(grep -c '^stagefence: told: mkdir' <<<"$output")" = 1 ]
+	[[ $output == *"p.conf:3"* ]]
+	[[ $output == *"mkdir: cannot create directory"*"Operation not permitted"* ]]
+	run -0 fenced told touch file
+	[ -e file ]
+	[ "$output" = "" ]
+	run -1 fenced silent mkdir out
+	[[ $output != *"stagefence: silent"* ]]
+}
+
+@test "dash, Python and a static program are told of as bash is" {
+	needs program dash
+	needs program python3
+	run fenced told dash -c 'mkdir out'
+	[[ $output == *"stagefence: told: mkdir"* ]]
+	run fenced told python3 -c 'import os; os.mkdir("out")'
+	[[ $output == *"stagefence: told: mkdir"*PermissionError* ]]
+	run fenced told "$helpers/try-static" mkdir 1
+	[[ $output == *"stagefence: told: mkdir"* ]]
+	run fenced told bash -c 'enable -f /usr/lib/bash/mkdir mkdir 2>/dev/null; mkdir out'
+	[[ $output == *"stagefence: told: mkdir"* ]]
+	[ ! -e out ]
+}
+
+@test "kill_process is told, and kills: a process that handles every signal, its other threads too" {
+	run -137 fenced kill "$listen" threads
+	[[ $output == *"stagefence: kill: mkdir"* ]]
+	[[ $output != *alive* ]]
+	[ ! -e out ]
+	run -0 fenced kill sh -c 'mkdir out; echo $?'
+	[[ $output == *$'\n137'* ]]
+	[ ! -e out ]
+}
+
+@test "a policy that refuses execve starts the command, and tells of the next one" {
+	run fenced cookie sh -c 'mkdir out; true'
+	[[ $output == *"stagefence: cookie: execve"* ]]
+	[ ! -e out ]
+}
+
+@test "a policy that allows hardly anything: nothing is carved out for the hand-over" {
+	run -0 fenced few /bin/true
+	run fenced few "$helpers/try-static" getppid
+	[[ $output == *"stagefence: few: "* ]]
+}
+
+@test "two fences: what the outer one refuses is told, what the loader needs is refused all the same" {
+	needs root
+	run -1 fenced two mkdir out
+	[[ $output == *"stagefence: two: mkdir"* ]]
+	[ ! -e out ]
+	echo secret >hidden
+	run -1 fenced two cat hidden
+	[[ $output == *"Operation not permitted"* ]]
+	[[ $output != *secret* ]]
+}
+
+@test "notify without an agent stays ENOSYS, and is told" {
+	run -1 fenced waiting mkdir out
+	[[ $output == *"stagefence: waiting: mkdir"*"Function not implemented"* ]]
+	[ ! -e out ]
+}
+
+@test "--report tells a stage that says nothing of it; lines of JSON by the file's name" {
+	run -1 within 10 stagefence -c p.sfi -s silent --report plain.txt -- mkdir out
+	[[ $output != *"stagefence: silent"* ]]
+	for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s plain.txt ] && break || sleep 0.1; done
+	grep -q '^stagefence: silent: mkdir' plain.txt
+	[ "$(stat -c %a plain.txt)" = 600 ]
+	run -1 within 10 stagefence -c p.sfi -s silent --report lines.json -- mkdir out
+	[ -s lines.json ]
+}
+
+@test "--report writes regular files only, and through no link" {
+	mkfifo pipe
+	ln -s elsewhere link
+	local file
+	for file in pipe link /dev/full . /nonexistent/x; do
+		run -125 within 10 stagefence -c p.sfi -s silent --report "$file" -- touch ran
+		one_line "$output"
+		[[ $output == "stagefence: --report: "* ]]
+	done
+	run -125 within 10 stagefence -c p.sfi -s silent --report
+	one_line "$output"
+	[ ! -e ran ]
+	[ ! -e elsewhere ]
+}
+
+@test "--report on a stage without a filter says that there is nothing to report" {
+	run -0 within 10 stagefence -c p.sfi -s off --report x -- echo ran
+	[ "$output" = "stagefence: nothing is reported: this stage has no fence
+ran" ]
+}
+
+# ---- the command is the caller's own ----
+
+@test "exit status, signal, process group, session and descriptors are as without" {
+	run -7 fenced told sh -c 'exit 7'
+	run -143 fenced told sh -c 'kill -TERM $$'
+	run -127 fenced told nonexistent-command
+	local show='ps -o pgid=,sid=,tty= -p $$ | tr -d " "; ls /proc/self/fd | tr "\n" " "; grep -E "^Sig(Blk|Ign)" /proc/self/status'
+	bash -c "$show" >bare 3>&-
+	stagefence -c p.sfi -s told -- bash -c "$show" >fenced 3>&-
+	diff bare fenced
+}
+
+@test "no child is seen that the command has not started: bash, Python, wait and ps" {
+	needs program python3
+	run -0 fenced told "$listen" children
+	[ "$output" = none ]
+	run -0 fenced told python3 -c '
+import os
+try:
+    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | 0x40000000)
+    print("child")
+except ChildProcessError:
+    print("none")'
+	[ "$output" = none ]
+	run -0 fenced told bash -c 'wait; ps --ppid $$ -o comm= >list; grep -vx ps list || echo none; jobs'
+	[ "$output" = none ]
+	# whoever is a subreaper itself stays one, and inherits no supervisor
+	run -0 within 10 python3 -c '
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+os.execvp("stagefence", ["stagefence", "-c", "p.sfi", "-s", "told", "--", sys.argv[1], "children"])' "$listen"
+	[ "$output" = none ]
+}
+
+@test "job control: the command stops, goes on and is interrupted as any other" {
+	needs program python3
+	python3 -c 'import pty; pty.openpty()' 2>/dev/null || skip "needs a pseudo-terminal, which this user cannot open"
+	run -0 within 40 python3 - <<-'END'
+		import os, pty, select, sys, time
+		pid, fd = pty.fork()
+		if pid == 0:
+		    os.execvp("bash", ["bash", "--norc", "-i"])
+		seen = b""
+		def expect(what):
+		    global seen
+		    end = time.time() + 10
+		    while what not in seen:
+		        assert time.time() < end, (what, seen)
+		        if select.select([fd], [], [], 0.1)[0]:
+		            seen += os.read(fd, 4096)
+		    seen = seen[seen.index(what) + len(what):]
+		def type(text):
+		    time.sleep(0.3)
+		    os.write(fd, text)
+		type(b"stagefence -c p.sfi -s told -- bash -c 'mkdir out; echo on; sleep 60'\n")
+		expect(b"stagefence: told: mkdir")
+		expect(b"on\r")
+		type(b"\x1a")
+		expect(b"Stopped")
+		type(b"fg\n")
+		expect(b"stagefence")
+		type(b"\x03")
+		type(b"echo status=$?\n")
+		expect(b"status=130")
+		print("good")
+	END
+	[ "$output" = good ]
+	[ ! -e out ]
+}
+
+@test "a background process stays confined and told after the command's end, and the supervisor goes with it" {
+	# the reaper says 142 if the supervisor stays
+	run -0 fenced told sh -c '(sleep 1; mkdir out; echo "late $?") & echo done'
+	[[ $output == *"done"*"stagefence: told: mkdir"*"late 1"* ]]
+	[ ! -e out ]
+}
+
+@test "the supervisor does not hold the job's standard input and output" {
+	local before=$SECONDS
+	run -0 within 20 bash -c 'stagefence -c p.sfi -s told -- sh -c "exec >/dev/null 2>&1 </dev/null; sleep 6 &" 2>/dev/null | cat'
+	[ $((SECONDS - before)) -lt 5 ]
+}
+
+@test "a supervisor is a session of its own, undumpable, without new privileges, and confined" {
+	run -0 fenced told bash -c "s=\$($supervisor); "'grep -E "^(Seccomp|NoNewPrivs|SigBlk):" /proc/$s/status | tr "\n" " "; echo; ps -o sid= -p $s | grep -cw $s; stat -c %U /proc/$s/mem'
+	[[ $output == *"NoNewPrivs:"*"1 "*"Seccomp:"*"2 "* ]]
+	[ "${lines[1]}" = 1 ]
+	[ "${lines[2]}" = root ]
+}
+
+@test "status --verify reads a reported stage's filter back as the policy's" {
+	needs root
+	stagefence -c p.sfi -s told -- sleep 20 3>&- &
+	local pid=$!
+	for _ in {1..50}; do grep -q sleep /proc/$pid/comm && break || sleep 0.1; done
+	run -0 stagefencectl status -c p.sfi -s told --verify $pid
+	kill $pid
+	[[ $output == *"in force: stage told"*verified* ]]
+}
+
+# ---- attacks ----
+
+@test "a supervisor that is killed from outside: what is refused stays refused, and nothing hangs" {
+	run -0 fenced told bash -c "s=\$($supervisor); kill -9 \$s; while kill -0 \$s 2>/dev/null; do :; done; "'mkdir out; echo $?; touch fine && echo fine'
+	[[ $output == *"Function not implemented"*1*fine* ]]
+	[ ! -e out ]
+}
+
+@test "a supervisor that is killed while calls wait for it: they are refused" {
+	run -0 fenced told bash -c "s=\$($supervisor); kill -STOP \$s; "'mkdir out & mkdir out & sleep 0.3; [ ! -e out ] && echo waiting; kill -9 $s; wait; echo over'
+	[[ $output == *waiting*"Function not implemented"*over* ]]
+	[ ! -e out ]
+}
+
+@test "a stopped supervisor lets nothing through; when it goes on, so does the job" {
+	run -0 fenced told bash -c "s=\$($supervisor); kill -STOP \$s; "'mkdir out & sleep 0.5; [ -e out ] || echo waits; kill -CONT $s; wait; echo over'
+	[[ $output == *waits*"stagefence: told: mkdir"*over* ]]
+	[ ! -e out ]
+}
+
+@test "terminal and service signals do not end a supervisor" {
+	run -0 fenced told bash -c "s=\$($supervisor); kill -TERM \$s; kill -INT \$s; kill -HUP \$s; kill -TSTP \$s; kill -USR1 \$s; kill -PIPE \$s; sleep 0.1;"'mkdir out; echo $?'
+	[[ $output == *"stagefence: told: mkdir"*"Operation not permitted"*1* ]]
+}
+
+@test "nobody confined gets a listener of his own, the supervisor alive or dead" {
+	run -0 fenced told "$listen" second
+	[ "${lines[0]}" = "listener: EBUSY" ]
+	[[ $output == *"mkdir: EPERM"* ]]
+	run -0 fenced told bash -c "s=\$($supervisor); kill -9 \$s; while kill -0 \$s 2>/dev/null; do :; done; $listen second"
+	[ "${lines[0]}" = "listener: EBUSY" ]
+	[ "${lines[1]}" = "mkdir: ENOSYS" ]
+	[ ! -e out ]
+	# the same program, unconfined, would do it: the attack is one
+	run -0 "$listen" second
+	[ "$output" = "listener: granted
+mkdir: 0" ]
+}
+
+@test "a filter that the job stacks hides a refusal, and lifts none" {
+	run -0 fenced told "$listen" own errno
+	[ "$output" = "mkdir: ENOANO" ]
+	run -0 fenced told "$listen" own notify
+	[ "$output" = "mkdir: ENOSYS" ]
+	run -0 fenced kill "$listen" own errno
+	[ "$output" = "mkdir: ENOANO" ]
+	[ ! -e out ]
+}
+
+@test "the supervisor's memory and descriptors are nobody's" {
+	needs user
+	run -0 fenced told bash -c "$listen steal \$($supervisor)"
+	[ "$output" = "ptrace: EPERM
+write: EPERM
+read: EPERM
+mem: EACCES
+getfd: EPERM
+fd: EACCES
+maps: EACCES" ]
+}
+
+@test "the wrapper's own question is nobody else's" {
+	run -0 fenced told "$listen" wait
+	[ "$output" = "wait: EINVAL" ]
+}
+
+@test "pointers to nowhere are refused like any others" {
+	run -0 fenced told "$listen" pointers
+	[ "$(grep -cx EPERM <<<"$output")" = 6 ]
+}
+
+@test "memory that is never read to the end holds nobody up: the call and those after it are refused" {
+	run -0 fenced silent "$listen" stuck
+	[[ $output != *"no userfaultfd"* ]] || skip "needs userfaultfd, which this user may not use"
+	run -0 fenced told "$listen" stuck
+	[[ $output == *"slow: EPERM"*"meanwhile: EPERM"*"wait: EINVAL"*"stagefence: told: mkdir"*"after: EPERM"* ]]
+	# the process that is to be killed is killed
+	run -137 fenced kill "$listen" stuck
+	[[ $output != *slow* ]]
+	[ ! -e out ]
+}
+
+@test "a thousand processes refused at once are all answered" {
+	run -0 fenced told "$listen" storm 1000
+	[[ $output == *"EPERM 1000"* ]]
+	[ ! -e out ]
+}
+
+@test "a hundred thousand refusals in a loop cost the supervisor no memory and the log no flood" {
+	run -0 fenced told bash -c "s=\$($supervisor); "'mkdir out 2>&-; m() { awk "/VmRSS/ { print \$2 }" /proc/$s/status; }; '"$listen loop 2000; b=\$(m); $listen loop 100000; "'echo "grew $(( $(m) - b ))"'
+	[[ $output == *"EPERM 100000"* ]]
+	[ "$(sed -n 's/^grew //p' <<<"$output")" -lt 256 ]
+	[ "$(wc -l <<<"$output")" -lt 300 ]
+}
+
+@test "signals that come faster than answers neither starve the caller nor hang it" {
+	run -0 fenced told "$listen" signals 20000
+	[[ $output == *"EPERM 20000"*interrupted* ]]
+	[[ $output != *"never interrupted"* ]]
+}
+
+# ---- where there can be no listener ----
+
+@test "under another listener the fence stands without reports, and one line says so" {
+	run -1 fenced told stagefence -c p.sfi -s cookie -- mkdir out
+	[[ $output != *"without reports"* ]] || true
+	run -1 within 10 "$listen" hold stagefence -c p.sfi -s told -- mkdir out
+	[ "$(grep -c '^stagefence: ' <<<"$output")" = 1 ]
+	[[ $output == "stagefence: stage told runs without reports: another listener is in force"* ]]
+	[[ $output == *"Operation not permitted"* ]]
+	[ ! -e out ]
+	run -159 within 10 "$listen" hold stagefence -c p.sfi -s kill -- mkdir out
+	[[ $output == "stagefence: stage kill runs without reports: "* ]]
+	[ ! -e out ]
+	start_agent
+	run -125 within 10 "$listen" hold stagefence -c p.sfi -s asked -- mkdir out
+	[[ $output == *"has an agent that cannot be asked"* ]]
+	[ ! -e out ]
+}
+
+@test "nested: the same stage again is in force already, another one stands without reports" {
+	run -1 fenced told stagefence -c p.sfi -s told -- mkdir out
+	[ "$(grep -c '^stagefence: told: mkdir' <<<"$output")" = 1 ]
+	[[ $output != *"without reports"* ]]
+	run -1 fenced told stagefence -c p.sfi -s waiting -- mkdir out
+	[[ $output == *"stagefence: stage waiting runs without reports: another listener is in force"* ]]
+	[ ! -e out ]
+}
+
+@test "without stagefencectl the fence stands without reports, and one line says so" {
+	[ ! -e /usr/local/sbin/stagefencectl ] || skip "stagefence is installed here"
+	mkdir alone
+	cp "$build/stagefence" alone/
+	run -1 within 10 alone/stagefence -c p.sfi -s told -- mkdir out
+	[[ $output == "stagefence: stage told runs without reports: stagefencectl, which would supervise it, is not there"* ]]
+	[ ! -e out ]
+}
+
+@test "a supervisor that cannot start: the command does not run" {
+	mkdir odd
+	cp "$build/stagefence" odd/
+	local how
+	for how in '#!/bin/false' '#!/nonexistent' ''; do
+		echo "$how" >odd/stagefencectl
+		chmod 755 odd/stagefencectl
+		run -125 within 10 odd/stagefence -c p.sfi -s told -- touch ran
+		one_line "$output"
+		[ ! -e ran ]
+	done
+	printf '#!/bin/sh\nsleep 0.2\n' >odd/stagefencectl
+	run -125 within 10 odd/stagefence -c p.sfi -s told -- touch ran
+	[ "$output" = "stagefence: the supervisor did not start, or is gone" ]
+	[ ! -e ran ]
+	# says that it is ready, and goes
+	printf '#!/bin/bash\nprintf r >&"$2"\n' >odd/stagefencectl
+	run -125 within 10 odd/stagefence -c p.sfi -s told -- touch ran
+	[ ! -e ran ]
+}
+
+@test "supervise is for stagefence only" {
+	run -2 stagefencectl supervise
+	run -1 within 5 stagefencectl supervise 5 6 0 0 "" "" 5</dev/null 6</dev/null
+	[ "$output" = "stagefence: supervise is started by stagefence, and by nobody else" ]
+}
+
+@test "each call of a supervisor fails once: nothing hangs, and nothing is let through" {
+	needs program strace
+	mkdir bin
+	cp "$build/stagefence" bin/
+	printf '#!/bin/bash\nexec strace -qq -o trace $INJECT %s "$@"\n' "$build/stagefencectl" >inner
+	# the wrapper gives its compiler and its supervisor an empty environment
+	write() {
+		printf '#!/bin/bash\nexec /usr/bin/env strace -qq -o %s %s %s "$@"\n' "$PWD/$1" "$2" "$build/stagefencectl" >bin/stagefencectl
+		chmod 755 bin/stagefencectl
+	}
+	local stage call when status n=0
+	for stage in told kill; do
+		write "trace.$stage" ""
+		status=0
+		run within 20 bin/stagefence -c p.sfi -s "$stage" -- "$listen" loop 3
+		[[ $output == *"stagefence: $stage: mkdir"* ]]
+		for _ in {1..50}; do grep -q POLLHUP "trace.$stage" && break || sleep 0.1; done
+		# from its first own call to its end
+		while read -r call when; do
+			write trace "-e inject=$call:error=EIO:when=$when"
+			run timeout -k 1 10 bin/stagefence -c p.sfi -s "$stage" -- "$listen" loop 3 3>&-
+			[ "$status" != 124 ] && [ "$status" != 137 ] || [ "$stage" = kill ] || { echo "$stage $call $when: hung"; return 1; }
+			[ "$status" != 124 ] || { echo "$stage $call $when: hung"; return 1; }
+			[ ! -e out ] || { echo "$stage $call $when: let through"; return 1; }
+			n=$((n + 1))
+		done < <(awk '/^[a-z0-9_]+\(/ { call = substr($0, 1, index($0, "(") - 1); count[call]++
+			if (/getcwd/) on = 1
+			if (on && call !~ /^exit/ && count[call] < 12) print call, count[call] }' "trace.$stage")
+	done
+	[ "$n" -gt 40 ]
+}
+
+# ---- agents ----
+
+with_agent() { # COMMAND...
+	start_agent
+	fenced asked "$@"
+}
+
+@test "an agent gets the listener and the container process state, and decides" {
+	needs program python3
+	run -0 with_agent sh -c 'echo $PPID; mkdir -m 0755 fine && echo made; "$0" mkdir 0 0700; rmdir fine; echo $?' "$helpers/try"
+	[[ $output == *made* ]]
+	[ -d fine ]
+	[[ $output == *"Operation not permitted"*1 ]]
+	sed -n 2p heard >state.json
+	python3 - "$PWD" <<-'END'
+		import json, sys
+		s = json.load(open("state.json"))
+		assert s["ociVersion"] == s["state"]["ociVersion"] == "1.0.2", s
+		assert s["fds"] == ["seccompFd"] and s["metadata"] == 'who="me"', s
+		assert s["pid"] == s["state"]["pid"] > 1 and s["state"]["status"] == "creating", s
+		assert s["state"]["id"] == "stagefence-asked-%d" % s["pid"], s
+		assert s["state"]["bundle"] == sys.argv[1], s
+	END
+	grep -q "descriptors 1" heard
+	grep -q "^asked " heard
+}
+
+@test "no agent, no command" {
+	run -125 fenced asked touch ran
+	[[ $output == "stagefence: stage asked: its agent $PWD/agent.sock: "* ]]
+	[ ! -e ran ]
+	touch agent.sock
+	run -125 fenced asked touch ran
+	[ ! -e ran ]
+}
+
+@test "under an agent nobody gets a second listener either" {
+	run -0 with_agent "$listen" second
+	[ "${lines[0]}" = "listener: EBUSY" ]
+}
+
+# ---- the policy ----
+
+@test "report and listener: what a policy may say, and what show says of it" {
+	local line
+	while read -r line; do
+		policy good "{ name = \"x\"; block_calls = [ \"mkdir\" ]; ${line} }"
+		run -0 stagefencectl check -c good.conf
+		[ "$output" = "" ]
+	done <<-'END'
+		report = true;
+		report = false;
+		report = "stderr";
+		report = [ "syslog", "journal", "/tmp/x", "fd:3", "json:/tmp/x", "json:fd:9" ];
+		listener = "/run/agent.sock"; listener_metadata = "a=b";
+	END
+	run -0 stagefencectl show -c good.conf
+	[[ $output == *'listener = "/run/agent.sock";'*'listener_metadata = "a=b";'* ]]
+	while IFS='|' read -r line want; do
+		policy bad "{ name = \"x\"; block_calls = [ \"mkdir\" ]; ${line} }"
+		run -1 stagefencectl check -c bad.conf
+		[[ $output == "stagefencectl: bad.conf:3: "*"$want"* ]]
+	done <<-'END'
+		report = "fd:x";|is none of stderr, syslog
+		report = "file";|is none of stderr, syslog
+		report = [ "stderr", "json:stderr" ];|is none of stderr, syslog
+		report = true; listener = "/x";|has both report and listener
+		listener = "x";|absolute path
+		listener_metadata = "x";|but no listener
+		disabled = true; report = true;|cannot report: it is disabled
+		disabled = true; listener = "/x";|no use for a listener
+	END
+	policy strict '{ name = "x"; mode = "strict"; report = true; }'
+	run -1 stagefencectl check -c strict.conf
+	[[ $output == *"cannot report: it is mode = strict"* ]]
+}
+
+@test "report is inherited like any attribute, the policy's own last; the digest knows it" {
+	cat >all.conf <<-'END'
+		version = 1;
+		report = "/tmp/a";
+		profiles = ( { name = "base"; report = [ "stderr", "journal" ]; block_calls = [ "mkdir" ]; } );
+		stages = ( { name = "a"; base = "base"; }, { name = "b"; block_calls = [ "mkdir" ]; },
+			{ name = "c"; base = "base"; report = false; }, { name = "d"; disabled = true; } );
+	END
+	run -0 stagefencectl show -c all.conf -s a
+	[[ $output == *'report = [ "stderr", "journal" ];'* ]]
+	run -0 stagefencectl show -c all.conf -s b
+	[[ $output == *'report = [ "/tmp/a" ];'* ]]
+	run -0 stagefencectl show -c all.conf -s c
+	[[ $output != *report* ]]
+	run -0 stagefencectl show -c all.conf -s d
+	[[ $output != *report* ]]
+	stagefencectl compile -c all.conf -o one.sfi
+	sed -i 's#/tmp/a#/tmp/b#' all.conf
+	stagefencectl compile -c all.conf -o two.sfi
+	# the header's digest
+	! cmp -s <(tail -c +25 one.sfi | head -c 32) <(tail -c +25 two.sfi | head -c 32)
+}
+
+@test "check says what two fences cannot report" {
+	run -0 stagefencectl check -c p.conf
+	[[ $output == *"note: stage two takes two fences, and reports only of what the outer one refuses"* ]]
+}
+
+# ---- preload mode ----
+
+@test "preload mode: a stage that reports is executed again under the wrapper, and reports" {
+	cat >system.conf <<-'END'
+		version = 1;
+		stages = ( { name = "told"; report = true; block_calls = [ "mkdir" ]; block_action = "errno"; } );
+	END
+	run -0 within 50 "$tests/helpers/machine" "$PWD/system.conf" bash -c \
+		'STAGEFENCE_STAGE=told LD_PRELOAD=/usr/local/lib/stagefence/libstagefence.so bash -c "mkdir out; echo status \$?; echo \"[\$LD_PRELOAD]\""'
+	[[ $output == *"stagefence: told: mkdir"*"status 1"*"[]"* ]]
+	[ ! -e out ]
+}
