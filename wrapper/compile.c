@@ -310,26 +310,35 @@ static void add_maker(struct compile *c, const char *path, const char *file)
 	static const char gone[] = " (deleted)";
 	struct raw_stat st = { 0 };
 	size_t n = strlen(path);
+	long error = raw_statx(RAW_AT_FDCWD, file, 0, &st);
 
 	if (n > sizeof gone - 1 && strcmp(path + n - (sizeof gone - 1), gone) == 0)
 		n -= sizeof gone - 1;
-	raw_statx(RAW_AT_FDCWD, file, 0, &st);
+	if (error != 0 && error != -RAW_ENOENT) {
+		say("%s: %s", file, strerror((int)-error));
+		c->good = false;
+	}
 	add_source(c, arena_format(c->arena, "%.*s", (int)n, path), false, &st);
 }
 
 static void add_sources(struct compile *c, const struct sources *sources)
 {
+	static const char link[] = "/proc/self/exe";
 	char self[TRUST_PATH_MAX];
-	long n = raw_call6(__NR_readlinkat, RAW_AT_FDCWD, (long)"/proc/self/exe", (long)self,
-	    sizeof self - 1, 0, 0);
+	long n = raw_call6(
+	    __NR_readlinkat, RAW_AT_FDCWD, (long)link, (long)self, sizeof self - 1, 0, 0);
 	const char *library;
 
 	for (size_t i = 0; i < sources->count; i++)
 		add_source(
 		    c, sources->items[i].path, sources->items[i].present, &sources->items[i].st);
-	self[n > 0 ? n : 0] = '\0';
 	/* without /proc there is no telling, here or later */
-	add_maker(c, n > 0 ? self : "/proc/self/exe", "/proc/self/exe");
+	if (n < 0 && n != -RAW_ENOENT) {
+		say("%s: %s", link, strerror((int)-n));
+		c->good = false;
+	}
+	self[n > 0 ? n : 0] = '\0';
+	add_maker(c, n > 0 ? self : link, link);
 	if (!filter_library_file(c->arena, &library))
 		c->good = false;
 	else if (library != NULL)
