@@ -8,16 +8,20 @@
  * task's own process, after fork(2).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <slurm/slurm.h>
 #include <slurm/spank.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../preload/fence.h"
 #include "../preload/load.h"
+#include "supervise.h"
 
 SPANK_PLUGIN(stagefence, 1)
 
@@ -28,12 +32,13 @@ enum { FROM_PARTITION, FROM_ACCOUNT, FROM_QOS };
 
 static struct {
 	const char *image;
+	const char *supervisor; /* stagefencectl(8) */
 	int from;
 	const char *choice;  /* "a,b": what --stagefence may name */
 	const char *digests; /* "hex,hex": the policies that this site runs; NULL: any */
 	bool warns_of_digest, takes_stale;
 	const char *wrong; /* a setting that none is; no task runs under half a configuration */
-} site = { .image = PATH_IMAGE };
+} site = { .image = PATH_IMAGE, .supervisor = PATH_COMPILER };
 
 static char wish[NAME_MAX_SIZE]; /* --stagefence */
 static char stage_name[NAME_MAX_SIZE];
@@ -97,6 +102,10 @@ static bool read_settings(int count, char **settings)
 		if (setting(settings[i], "image", &site.image)) {
 			if (site.image[0] != '/')
 				return wrong_setting("image= takes an absolute path", site.image);
+		} else if (setting(settings[i], "stagefencectl", &site.supervisor)) {
+			if (site.supervisor[0] != '/')
+				return wrong_setting(
+				    "stagefencectl= takes an absolute path", site.supervisor);
 		} else if (setting(settings[i], "from", &value)) {
 			if (strcmp(value, "partition") == 0)
 				site.from = FROM_PARTITION;
@@ -224,9 +233,71 @@ static uint32_t find(const struct image_header *h, const char *name)
 	return stage;
 }
 
+/* The image as the supervisor takes it: in memory that nobody can change. */
+static int sealed_image(const struct image_header *h)
+{
+	int fd = memfd_create("stagefence", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || write(fd, h, h->size) != (ssize_t)h->size ||
+	    fcntl(fd, F_ADD_SEALS, RAW_SEALS) != 0)
+		refuse("no memory to hand the policy image over", NULL, NULL);
+	return fd;
+}
+
+/*
+ * Raises the program with a listener for a supervisor, which tells on the job's stderr what is
+ * refused. False: there can be none here, which has been said, and the fence is to be raised
+ * without.
+ */
+static bool raise_reported(
+    const struct image_header *h, uint32_t stage, uint32_t number, const struct sock_filter *code)
+{
+	static struct supervise_stack stack[2];
+	static struct sock_filter told[BPF_MAXINSNS + FENCE_GUARD_MAX];
+	const struct image_stage *s = image_stage(h, stage);
+	const struct image_program *p = image_program(h, number);
+	unsigned count = fence_listened(
+	    told, code, p, FENCE_REPORT, (s->flags & STAGE_FOREIGN) != 0);
+	char text[4][24];
+	int pair[2], fd = sealed_image(h);
+	const char *argv[] = { "stagefencectl", "supervise", text[0], text[1], text[2], text[3], "",
+		"", NULL };
+	struct supervise_start start = { .program = site.supervisor, .argv = argv, .stack = stack };
+	long error;
+
+	if (count > BPF_MAXINSNS)
+		refuse("stage ", image_string(h, s->name), ": too long for one that reports");
+	/* no other process of the user's may fetch the listener from us; execve(2) sets this back
+	 */
+	if (prctl(PR_SET_DUMPABLE, 0) != 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		refuse("no socket for the supervisor: ", strerror(errno), NULL);
+	snprintf(text[0], sizeof text[0], "%d", pair[1]);
+	snprintf(text[1], sizeof text[1], "%d", fd);
+	snprintf(text[2], sizeof text[2], "%u", stage);
+	snprintf(text[3], sizeof text[3], "%u", number);
+	start.keep[0] = pair[1];
+	start.keep[1] = fd;
+	error = supervise_begin(&start);
+	close(pair[1]);
+	close(fd);
+	if (error != 0)
+		refuse(site.supervisor, ", the supervisor: ", strerror((int)-error));
+	supervise_expect(pair[0]);
+	error = supervise_raise(told, count, p, pair[0], true, stack);
+	if (error == 0)
+		return true;
+	if (error != -EBUSY && error != -EINVAL)
+		refuse("the fence cannot be raised with a listener: ", strerror((int)-error), NULL);
+	raw_say("stage ", image_string(h, s->name),
+	    " runs without reports: ", strerror((int)-error), NULL);
+	return false;
+}
+
 /* Raises the stage's fence, if it is one for this moment: without no_new_privs while the task has
  * its privileges, with it when it is the user's. */
-static void raise(const struct image_header *h, uint32_t i, bool privileged, const uint32_t ids[2])
+static void raise(
+    const struct image_header *h, uint32_t i, bool privileged, bool reports, const uint32_t ids[2])
 {
 	const struct image_stage *s = i == IMAGE_PASS ? NULL : image_stage(h, i);
 
@@ -252,6 +323,11 @@ static void raise(const struct image_header *h, uint32_t i, bool privileged, con
 	fence_fill(code, p->count, ids);
 	if (!privileged && raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		refuse("the kernel refuses no_new_privs", NULL, NULL);
+
+	/* the supervisor is the user's; of the two stages of a task only the site's has one */
+	if (!privileged && reports && (s->flags & STAGE_REPORT) &&
+	    raise_reported(h, i, s->exact, code))
+		return;
 
 	const char *wrong = fence_raise(code, p, 0);
 
@@ -279,9 +355,9 @@ static void confine(spank_t spank, bool privileged)
 	if (wish[0] != '\0') {
 		if (!listed(site.choice, wish, strlen(wish)))
 			refuse("--stagefence=", wish, ": not a stage that this site offers");
-		raise(h, find(h, wish), privileged, ids);
+		raise(h, find(h, wish), privileged, false, ids);
 	}
-	raise(h, find(h, stage_name), privileged, ids);
+	raise(h, find(h, stage_name), privileged, true, ids);
 	munmap((void *)(uintptr_t)h, h->size);
 }
 

@@ -15,7 +15,7 @@ setup() {
 		user=(setpriv --reuid=nobody "--regid=$(id -g nobody)" --clear-groups)
 	fi
 	plugstack=$SLURM_WORK/cluster/plugstack.conf
-	plugin="$SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/site.sfi choice=quiet,nothing"
+	plugin="$SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/site.sfi stagefencectl=$SLURM_WORK/stagefencectl choice=quiet,nothing"
 	echo "required $plugin" >"$plugstack"
 	unset LD_PRELOAD "${!STAGEFENCE@}" "${!SLURM_JOB@}"
 	export LC_ALL=C HOME=$folder
@@ -123,6 +123,25 @@ script() { # FILE LINE...
 	echo "required $plugin from=qos" >"$plugstack"
 	run -125 timeout 60 "${user[@]}" "${set[@]}" srun --export=ALL -n1 mkdir a
 	[ ! -e a ]
+}
+
+@test "what a stage with report refuses is told on the job's standard error, with the script's line" {
+	script job '#!/bin/bash' 'echo begin' 'mkdir a' 'exit 0'
+	run -0 batch job -p told
+	[[ $output == *'stagefence: told: mkdir("a", 0777) -> EPERM, by mkdir['*'] at '*':3 ('*'site.conf:'*')'* ]]
+	run steps -p told -n1 mkdir b
+	[[ $output == *'stagefence: told: mkdir("b", 0777) -> EPERM, by mkdir['* ]]
+	# no supervisor is left behind; only root can see whose program one is
+	if [ "$(id -u)" = 0 ]; then
+		sleep 0.5
+		run find /proc -maxdepth 2 -name exe -lname "$SLURM_WORK/stagefencectl"
+		[ "$output" = "" ]
+	fi
+	# and where it cannot be told, nothing runs
+	echo "required $SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/site.sfi stagefencectl=/nonexistent" >"$plugstack"
+	run -125 steps -p told -n1 touch c
+	[[ $output == *"/nonexistent, the supervisor: No such file or directory"* ]] && [ ! -e c ]
+	run -0 steps -p other -n1 touch c
 }
 
 @test "a user's --stagefence narrows, and only by what the site offers" {
