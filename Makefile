@@ -51,7 +51,8 @@ free_ld     := -nostdlib -nostartfiles -Wl,-z,defs,-z,now,-z,noexecstack,-z,nore
 wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
 # small is what counts in the shim; the tiny model is aarch64's
 small       := -Os $(foreach o,-Oz -fomit-frame-pointer -ffinite-loops -fno-move-loop-invariants -fno-shrink-wrap \
-               -fno-tree-forwprop -fno-tree-tail-merge -mcmodel=tiny,$(call cc-has,$o))
+               -fno-tree-forwprop -fno-tree-tail-merge -mcmodel=tiny,$(call cc-has,$o)) \
+               $(call cc-has,-mllvm -disable-block-placement)
 shim_cflags  = $(base) $(free) $(small) -fPIC $(CPPFLAGS)
 
 # the shim for 32-bit programs of an x86_64 machine, where the compiler makes such; the kernel's headers are those of x86_64

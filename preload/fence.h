@@ -118,22 +118,24 @@ static inline void fence_cookie(
 
 /*
  * A policy may compare with the user and group id of who raises the fence ("$uid"). The image has
- * these numbers in their place, and the prologue, which has none, is left alone. ids: the two, or
- * NULL for the calling process's own.
+ * these numbers in their place, and the prologue, which has none, is left alone. 0, 1, or more: no
+ * place.
  */
 enum { FENCE_PLACE_UID = 0x5e71d001, FENCE_PLACE_GID = 0x5e71d002 };
 
-static inline void fence_fill(struct sock_filter *code, size_t count, const uint32_t ids[2])
+static inline uint32_t fence_place(const struct sock_filter *f)
+{
+	return f->code == (BPF_JMP | BPF_JEQ | BPF_K) ? f->k - FENCE_PLACE_UID : 2;
+}
+
+static inline void fence_fill(struct sock_filter *code, size_t count)
 {
 	for (size_t i = FENCE_ATTEST_COUNT; i < count; i++) {
-		if (code[i].code != (BPF_JMP | BPF_JEQ | BPF_K))
-			continue;
-		uint32_t which = code[i].k - FENCE_PLACE_UID;
+		uint32_t which = fence_place(&code[i]);
 
 		if (which < 2)
-			code[i].k = ids != NULL
-			    ? ids[which]
-			    : (uint32_t)raw_call3(which == 0 ? __NR_getuid : __NR_getgid, 0, 0, 0);
+			code[i].k = (uint32_t)raw_call3(
+			    which == 0 ? __NR_getuid : __NR_getgid, 0, 0, 0);
 	}
 }
 

@@ -61,7 +61,7 @@ static bool raise(const struct image_header *h, const struct image_stage *s, int
 			return false;
 		raw_copy(&program, from, sizeof program);
 		raw_copy(code, sound, program.count * sizeof *code);
-		fence_fill(code, program.count, NULL);
+		fence_fill(code, program.count);
 	}
 	leave(h, fd);
 	/* in strict mode the question whether it is in force would be the last: prctl(2) is not

@@ -228,7 +228,7 @@ uname EFAULT" ]
 	# and what is said of socket there is put on socketcall, too, without its arguments
 	policy job '{ name = "build"; architectures = [ "x86" ];
     rules = ( { calls = "socketcall"; exact = true; action = "errno"; args = ( { arg = 0; op = "=="; value = "1"; } ); } ); }'
-	refused "socketcall: libseccomp $(stagefencectl -V | sed 's/.*libseccomp \(.*\))/\1/') makes allow of it (i386)" --to oci
+	refused "socketcall: libseccomp $(stagefencectl -V | sed 's/.*libseccomp \([0-9.]*\).*/\1/') makes allow of it (i386)" --to oci
 	# where i386 is not admitted, it is nobody's mistake
 	policy job '{ name = "build"; rules = (
     { calls = "lseek"; action = "errno"; args = ( { arg = 1; op = "=="; value = "0x100000005"; } ); } ); }'

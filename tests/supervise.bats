@@ -492,6 +492,7 @@ with_agent() { # COMMAND...
 
 @test "under an agent nobody gets a second listener either" {
 	run -0 with_agent "$listen" second
+	echo "$output"
 	[ "${lines[0]}" = "listener: EBUSY" ]
 }
 

@@ -68,7 +68,7 @@ static void take_fence(struct fence *f, const void *image, uint32_t stage)
 	f->count = p->count;
 	memcpy(f->code, (const struct sock_filter *)image_part(h, IMAGE_CODE) + p->first,
 	    f->count * sizeof *f->code);
-	fence_fill(f->code, f->count, NULL);
+	fence_fill(f->code, f->count);
 }
 
 /* Only an errno's data is part of an answer. */

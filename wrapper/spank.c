@@ -320,7 +320,10 @@ static void raise(
 	if (fence_ask(p->digest))
 		return;
 	memcpy(code, sound, p->count * sizeof *code);
-	fence_fill(code, p->count, ids);
+	/* the job's, also while we are still root */
+	for (uint32_t k = FENCE_ATTEST_COUNT; k < p->count; k++)
+		if (fence_place(&code[k]) < 2)
+			code[k].k = ids[fence_place(&code[k])];
 	if (!privileged && raw_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		refuse("the kernel refuses no_new_privs", NULL, NULL);
 

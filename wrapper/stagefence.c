@@ -1026,7 +1026,7 @@ static struct sock_filter *program_code(
 	if (sound == NULL)
 		die("the policy image is damaged: the sum of stage ", stage, "'s program is wrong");
 	raw_copy(code, sound, p->count * sizeof *code);
-	fence_fill(code, p->count, NULL);
+	fence_fill(code, p->count);
 	return code;
 }
 

@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 	p = image_program(h, s->exact);
 	count = p->count;
 	memcpy(code, image_code(h, p), count * sizeof *code);
-	fence_fill(code, count, NULL);
+	fence_fill(code, count);
 
 	if (strcmp(how, "thread") == 0 && pthread_create(&other, NULL, sleep_on, NULL) != 0)
 		die("there is no thread");
