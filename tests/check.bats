@@ -498,3 +498,44 @@ nobody() {
 	run -1 bash -c 'stagefencectl check -v -c p.conf >/dev/full'
 	[ "$output" = "stagefencectl: standard output: No space left on device" ]
 }
+
+@test "a value that stands for \$uid until the fence is raised cannot be compared with" {
+	policy place '{ name = "a"; rules = ( { calls = "lseek"; action = "errno"; args = ( { arg = 1; op = "=="; value = "0x5e71d001"; } ); } ); }'
+	run -1 stagefencectl check -c place.conf
+	[[ $output == *"place.conf:3: value: this very number is taken"* ]]
+	# nor its upper half
+	sed 's/0x5e71d001/0x5e71d00100000005/' place.conf >upper.conf
+	run -1 stagefencectl check -c upper.conf
+	[[ $output == *'the conditions on lseek are on the very numbers that stand for $uid and $gid' ]]
+	sed -i 's/0x5e71d001/0x5e71d003/' place.conf
+	run -0 stagefencectl check -c place.conf
+	sed -i 's/0x5e71d003/$uid/; s/lseek/setuid/; s/arg = 1/arg = 0/' place.conf
+	run -0 stagefencectl check -c place.conf
+}
+
+@test "a condition on an argument that i386 has elsewhere is refused where a stage admits i386" {
+	needs x86_64
+	policy other '{ name = "a"; architectures = [ "i386" ];
+	  rules = ( { calls = "pread64"; action = "errno"; args = ( { arg = 3; op = "=="; value = "7"; } ); } ); }'
+	run -1 stagefencectl check -c other.conf
+	[[ $output == *"the conditions on pread64 are on other arguments on i386, which the stage admits"* ]]
+	sed -i 's/architectures = \[ "i386" \];//' other.conf
+	run -0 stagefencectl check -c other.conf
+}
+
+@test "a call with more different answers than a filter can stack is refused, and one with fewer is not" {
+	answers() { # COUNT
+		local i
+		printf 'version = 1; stages = ( { name = "a"; rules = (\n'
+		for ((i = 1; i <= $1; i++)); do
+			printf '{ calls = "dup"; action = "errno"; errno = "%d"; args = ( { arg = 0; op = "=="; value = "%d"; } ); }%s\n' \
+				$((i + 200)) "$i" "$([ "$i" = "$1" ] || echo ,)"
+		done
+		echo ') } );'
+	}
+	answers 130 >many.conf
+	run -1 stagefencectl check -c many.conf
+	[[ $output == *"the conditions on dup are too many for a filter"* ]]
+	answers 60 >some.conf
+	run -0 stagefencectl check -c some.conf
+}
