@@ -282,6 +282,44 @@ os.execvp("stagefence", ["stagefence", "-c", "p.sfi", "-s", "told", "--", sys.ar
 	[[ $output == *"stagefence: told: mkdir"*"Operation not permitted"*1* ]]
 }
 
+@test "closed descriptors 0 to 2 take neither a sink nor the name of who was refused away" {
+	policy closed '{ name = "s"; report = [ "'"$PWD"'/sink" ]; block_calls = [ "mkdir" ]; block_action = "errno"; }'
+	run -1 within 10 bash -c 'exec stagefence -c closed.conf -s s -- mkdir out <&- >&- 2>&-'
+	for _ in {1..50}; do [ -s sink ] && break || sleep 0.1; done
+	[[ $(<sink) == "stagefence: s: mkdir("*", by mkdir["*"closed.conf:3"* ]]
+	# a report to where nothing is cannot be promised
+	run -125 within 10 bash -c 'exec stagefence -c p.sfi -s told -- touch ran 2>&-'
+	[ ! -e ran ]
+}
+
+@test "a job's limit on descriptors neither hides who was refused nor saves whom the policy kills" {
+	run within 20 bash -c 'ulimit -Sn 8; exec stagefence -c p.sfi -s kill -- bash -c "for i in {1..20}; do mkdir out 2>/dev/null; echo \$?; done"'
+	[ "$(grep -cx 137 <<<"$output")" = 20 ]
+	[[ $output == *"by mkdir["*" at -c:1"* && $output != *"by ?"* ]]
+	run -125 within 20 bash -c 'ulimit -n 16; exec stagefence -c p.sfi -s kill -- touch ran'
+	one_line "$output"
+	[[ $output == *"ulimit -Hn"* ]]
+	[ ! -e ran ]
+}
+
+@test "a process is killed where the supervisor has no /proc, and so has its thread's" {
+	needs root
+	mkdir -p root/usr/local/sbin
+	local file
+	for file in $(ldd "$build/stagefencectl" | grep -o '/[^ ]*'); do
+		mkdir -p "root${file%/*}"
+		cp -L "$file" "root$file"
+	done
+	cp "$build/stagefence" "$listen" "$helpers/try-static" p.sfi root/
+	cp "$build/stagefencectl" "root$COMPILER"
+	run -137 within 10 chroot root /stagefence -c /p.sfi -s kill -- /try-static mkdir 1
+	[[ $output == "stagefence: kill: mkdir"* ]]
+	run within 10 chroot root /stagefence -c /p.sfi -s told -- /try-static mkdir 1
+	[[ $output == *"mkdir EPERM"* ]]
+	run -137 within 10 chroot root /stagefence -c /p.sfi -s kill -- /listen threads
+	[[ $output != *alive* ]]
+}
+
 @test "nobody confined gets a listener of his own, the supervisor alive or dead" {
 	run -0 fenced told "$listen" second
 	[ "${lines[0]}" = "listener: EBUSY" ]

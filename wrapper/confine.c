@@ -62,7 +62,7 @@ static const struct {
 	{ __NR_process_vm_readv, 0, 0, 0 },
 	{ __NR_pidfd_open, 0, 0, 0 },
 	{ __NR_pidfd_send_signal, 1, UINT32_MAX, SIGKILL },
-	{ __NR_tgkill, 2, UINT32_MAX, SIGKILL },
+	{ __NR_kill, 1, UINT32_MAX, SIGKILL },
 	{ __NR_recvmsg, 0, 0, 0 },
 	{ __NR_sendmsg, 0, 0, 0 },
 	{ __NR_sendto, 0, 0, 0 },

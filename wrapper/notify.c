@@ -47,7 +47,12 @@
 /* Who has the call that the main thread reports. */
 enum { BY_NOBODY, BY_MAIN, BY_DEPUTY };
 
-enum { SINKS_MAX = 16, KEPT_MAX = SINKS_MAX + 4, FIRST_OTHER = 3 /* descriptor */ };
+enum {
+	SINKS_MAX = 16,
+	KEPT_MAX = SINKS_MAX + 4,
+	FIRST_OTHER = 3,   /* descriptor */
+	FILES_NEEDED = 128 /* sinks, twice while they are opened, and what where.c keeps */
+};
 
 /* A thread that answers, and the call that it has to do with. */
 struct answerer {
@@ -89,9 +94,27 @@ static const char *stage_name(const struct supervisor *v)
 static bool settle(void)
 {
 	const struct rlimit none = { 0, 0 };
+	struct rlimit files = { 0, 0 };
 	sigset_t all;
 	bool good;
+	int fd;
 
+	/* the caller may have closed some of 0, 1 and 2: nothing that we open may get their
+	 * numbers, for let_go() gives these away. Not to be written to, as if still closed. */
+	do
+		fd = open("/", O_PATH | O_CLOEXEC);
+	while (fd >= 0 && fd < FIRST_OTHER);
+	if (fd >= 0)
+		close(fd);
+	/* a job's ulimit -n must not keep us from finding out who is to be told of */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES_NEEDED) {
+		files.rlim_cur = files.rlim_max < FILES_NEEDED ? files.rlim_max : FILES_NEEDED;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (files.rlim_cur < FILES_NEEDED) {
+		say("the supervisor: too few descriptors: raise ulimit -Hn to %d", FILES_NEEDED);
+		return false;
+	}
 	sigfillset(&all);
 	good = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && setsid() >= 0 &&
@@ -341,18 +364,21 @@ static int thread_group(int thread)
 	return tgid != NULL ? atoi(tgid + sizeof "\nTgid:" - 1) : 0;
 }
 
-/* The thread still waits for us while its id is valid, so its number is nobody else's. The signal
- * is there before the answer: nothing of the program runs in between. */
+/*
+ * The thread still waits for us while its id is valid, so its number is nobody else's. The signal
+ * is there before the answer: nothing of the program runs in between. Where there is no /proc, or
+ * no descriptor left, kill(2) takes a thread's number for its process's.
+ */
 static void kill_caller(struct answerer *a)
 {
 	int thread = (int)a->request->pid, process = thread > 0 ? thread_group(thread) : 0, fd;
 
-	if (process <= 0)
+	if (thread <= 0)
 		return;
-	fd = (int)syscall(__NR_pidfd_open, process, 0);
+	fd = process > 0 ? (int)syscall(__NR_pidfd_open, process, 0) : -1;
 	if (still_waits(a) &&
 	    (fd < 0 || syscall(__NR_pidfd_send_signal, fd, SIGKILL, NULL, 0) != 0))
-		syscall(__NR_tgkill, process, thread, SIGKILL);
+		kill(thread, SIGKILL);
 	if (fd >= 0)
 		close(fd);
 }
