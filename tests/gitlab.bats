@@ -115,6 +115,40 @@ job success" ]
 	grep -qx "stage rest" out && grep -qx "no symlink" out && grep -qx "none below either" out && grep -qx "no mkdir" out
 }
 
+@test "no job passes its failure off as the runner's by taking stagefence's name" {
+	cat >x <<-'END'
+		echo -n "$NAME" >/proc/$$/comm
+		exit 125
+	END
+	local name
+	for name in stagefence stagefencectl; do
+		run -1 env NAME=$name BUILD_EXIT_CODE_FILE="$PWD/code" "$ctl" gitlab -c "$PWD/p.conf" run x build_script
+		[ "$(<code)" = 125 ]
+	done
+	# the same status, and nothing ran: ours
+	policy one '{ name = "after_script"; }'
+	run -2 env NAME=x "$ctl" gitlab -c "$PWD/one.conf" run x build_script
+	[[ $output == "stagefence: no stage answers to"* ]]
+}
+
+@test "a job that puts a link or a pipe in the exit code file's place has nothing written through it, and nobody waits" {
+	echo precious >precious
+	echo 'exit 3' >x
+	local kind
+	for kind in "ln -s precious" "ln precious" mkfifo "ln -s /dev/null"; do
+		rm -f code
+		$kind code
+		run -2 within 10 env BUILD_EXIT_CODE_FILE="$PWD/code" "$ctl" gitlab -c "$PWD/p.conf" run x build_script
+		one_line "$output"
+		[[ $output == "stagefencectl: $PWD/code: "* ]]
+		[ "$(<precious)" = precious ]
+	done
+	rm code
+	echo 1234567 >code
+	run -1 env BUILD_EXIT_CODE_FILE="$PWD/code" "$ctl" gitlab -c "$PWD/p.conf" run x build_script
+	[ "$(<code)" = 3 ]
+}
+
 @test "a policy may ask for the CI stage, which the server tells and no variable forges" {
 	cat >p.conf <<-'END'
 		version = 1;

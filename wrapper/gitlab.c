@@ -145,24 +145,57 @@ static void set_signals(void (*handler)(int))
 		sigaction(numbers[i], &action, NULL);
 }
 
-/*
- * Did stagefence end before it became the command? Its 125 to 127 are then our failures and not the
- * job's, which may give the same. A zombie still has its name.
- */
-static bool never_executed(pid_t pid, const char *wrapper)
+/* A file of /proc/PID, as text. */
+static void read_of(pid_t pid, const char *what, char *text, size_t size)
 {
-	char path[64], name[32] = "";
-	const char *base = strrchr(wrapper, '/') != NULL ? strrchr(wrapper, '/') + 1 : wrapper;
+	char path[64];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, name, sizeof name - 1);
+	n = fd < 0 ? 0 : read(fd, text, size - 1);
 	if (fd >= 0)
 		close(fd);
-	name[n > 0 && name[n - 1] == '\n' ? n - 1 : 0] = '\0';
-	return strncmp(name, base, 15) == 0; /* TASK_COMM_LEN, with its NUL */
+	text[n > 0 ? n : 0] = '\0';
+}
+
+/* How many filters hold it; before Linux 5.9 whether any does. */
+static int filters(pid_t pid)
+{
+	char text[4096];
+	static const char *const keys[] = { "\nSeccomp_filters:\t", "\nSeccomp:\t" };
+	const char *at;
+
+	read_of(pid, "status", text, sizeof text); /* a name in it has no line end */
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		at = strstr(text, keys[i]);
+		if (at != NULL)
+			return atoi(at + strlen(keys[i]));
+	}
+	return 0;
+}
+
+static bool is_called(pid_t pid, const char *path)
+{
+	char name[32];
+	const char *base = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+
+	read_of(pid, "comm", name, sizeof name);
+	name[strcspn(name, "\n")] = '\0';
+	return name[0] != '\0' && strncmp(name, base, 15) == 0; /* TASK_COMM_LEN, with its NUL */
+}
+
+/*
+ * Did stagefence end before it became the command? Its 125 to 127 are then our failures and not the
+ * job's, which may give the same. A zombie still has its name and its filters. The name alone would
+ * be any job's to take: who is fenced can be the job, and too many failures of ours take a runner
+ * out of service.
+ */
+static bool never_executed(pid_t pid, const char *wrapper)
+{
+	return filters(pid) <= filters(getpid()) &&
+	    (is_called(pid, wrapper) || is_called(pid, "stagefencectl"));
 }
 
 /* Runs it; false: it never began, or ended as no job does. *status is a shell's $?. */
@@ -195,27 +228,37 @@ static bool run_confined(const struct gitlab *g, char *const *argv, int *status,
 	*signalled = info.si_code != CLD_EXITED;
 	*status = *signalled ? 128 + info.si_status : info.si_status;
 	own = !*signalled && *status >= RAW_OUR_FAILURE && *status <= 127 &&
-	    (never_executed(pid, g->wrapper) || never_executed(pid, "stagefencectl"));
+	    never_executed(pid, g->wrapper);
 	child = 0;
 	waitpid(pid, NULL, 0);
 	return !own;
 }
 
-/* Never cleared by the runner, and one for all calls: what is not written is the last call's. */
+/*
+ * Never cleared by the runner, and one for all calls: what is not written is the last call's. It
+ * lies where the job may put a link or a pipe in its place, and we are not confined.
+ */
 static bool write_exit_code(int status)
 {
-	const char *path = getenv("BUILD_EXIT_CODE_FILE");
-	FILE *file = path == NULL ? NULL : fopen(path, "we");
-	bool good;
+	const char *path = getenv("BUILD_EXIT_CODE_FILE"), *why = NULL;
+	char text[16];
+	struct stat st;
+	int fd, n = snprintf(text, sizeof text, "%d\n", status);
 
 	if (path == NULL)
 		return true;
-	good = file != NULL && fprintf(file, "%d\n", status) > 0;
-	if ((file != NULL && fclose(file) != 0) || !good) {
-		say("%s: %s", path, strerror(errno));
-		return false;
-	}
-	return true;
+	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		why = strerror(errno);
+	else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		why = "is no regular file of one name";
+	else if (ftruncate(fd, 0) != 0 || write(fd, text, (size_t)n) != n)
+		why = strerror(errno);
+	if (fd >= 0)
+		close(fd);
+	if (why != NULL)
+		say("%s: %s", path, why);
+	return why == NULL;
 }
 
 /* ---- the runner's four ---- */
