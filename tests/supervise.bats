@@ -371,9 +371,14 @@ maps: EACCES" ]
 	[[ $output != *"no userfaultfd"* ]] || skip "needs userfaultfd, which this user may not use"
 	run -0 fenced told "$listen" stuck
 	[[ $output == *"slow: EPERM"*"meanwhile: EPERM"*"wait: EINVAL"*"stagefence: told: mkdir"*"after: EPERM"* ]]
+	# who answers in the meantime tells nothing, which is said and counted
+	[[ $output == *$'\n'"stagefence: told: 1 more calls were refused, while memory of the job's held a report up"$'\n'*"after: "* ]]
+	run -0 within 20 stagefence -c p.sfi -s told --report all.json -- "$listen" stuck
+	for _ in {1..50}; do grep -q '"end"' all.json && break || sleep 0.1; done
+	[[ $(grep '"end"' all.json) == *'"refused":3,"untold":1,'* ]]
 	# the process that is to be killed is killed
 	run -137 fenced kill "$listen" stuck
-	[[ $output != *slow* ]]
+	[[ $output != *slow* && $output == *"stagefence: kill: mkdir"* ]]
 	[ ! -e out ]
 }
 

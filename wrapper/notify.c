@@ -77,6 +77,7 @@ struct supervisor {
 	struct answerer main, deputy;
 	/* between the two threads: see stand_by() */
 	_Atomic uint32_t turn, reporting, asleep, stands_by;
+	_Atomic uint64_t untold; /* what the deputy answered */
 };
 
 static const char *stage_name(const struct supervisor *v)
@@ -473,6 +474,8 @@ static void tell(struct supervisor *v, uint32_t action, uint32_t image_action)
 		futex(&v->turn, FUTEX_WAKE, 1, NULL);
 	report_refusal(v->report, &what, still_waits, &v->main);
 	v->reporting = BY_NOBODY;
+	if (v->untold != 0)
+		report_untold(v->report, atomic_exchange(&v->untold, 0));
 }
 
 /* One refused call; false: the listener is of no use any more. */
@@ -510,8 +513,9 @@ static void answer_silently(const struct supervisor *v, struct answerer *a)
 /* Until the main thread is back. */
 static void stand_in(struct supervisor *v)
 {
-	enum { LOOK = 100 /* ms */ };
+	enum { LOOK = 100 /* ms */, LAST_LOOKS = 20 };
 	struct answerer *a = &v->deputy;
+	unsigned looks = 0;
 	struct pollfd p = { v->main.listener, POLLIN, 0 };
 	uint32_t by = BY_MAIN;
 
@@ -526,10 +530,19 @@ static void stand_in(struct supervisor *v)
 		if (poll(&p, 1, LOOK) < 0)
 			continue;
 		if (p.revents & POLLIN) {
-			if (receive(a))
+			if (receive(a)) {
+				v->untold += !is_wait(&a->request->data);
 				answer_silently(v, a);
-		} else if (p.revents != 0)
-			_exit(0);
+			}
+		} else if (p.revents != 0) {
+			/* the last one is gone, and with it mostly what the main thread waits for:
+			 * its summary is worth a moment */
+			if (++looks == LAST_LOOKS) {
+				report_untold(v->report, v->untold + 1);
+				_exit(0);
+			}
+			poll(NULL, 0, LOOK);
+		}
 	}
 }
 

@@ -80,6 +80,7 @@ struct report {
 	unsigned shown_left;
 	int64_t shown_since;
 	uint64_t clock, refused, dropped_kinds, dropped;
+	uint64_t untold; /* not yet owned up to */
 	bool said_limit, said_memory, said_privileges;
 	FILE *json_out;
 	char json_text[JSON_SIZE], json_buffer[BUFSIZ];
@@ -766,6 +767,28 @@ void report_refusal(
 		k->form_count--;
 }
 
+static void put_untold(struct report *r)
+{
+	char text[LINE_SIZE];
+	struct line l;
+
+	begin_text(r, &l, text, sizeof text);
+	line_format(&l, "%llu more calls were refused, while memory of the job's held a report up",
+	    (unsigned long long)r->untold);
+	end_text(&l);
+	put_text(r, l.text, l.used);
+	r->untold = 0;
+}
+
+void report_untold(struct report *r, uint64_t count)
+{
+	r->refused += count;
+	r->dropped += count;
+	r->untold += count;
+	if (may_show(r))
+		put_untold(r);
+}
+
 /* ---- opening ---- */
 
 static bool is_number(const char *text, int *number)
@@ -1003,6 +1026,8 @@ void report_close(struct report *r)
 	if (r == NULL)
 		return;
 	kinds = r->dropped_kinds;
+	if (r->untold > 0)
+		put_untold(r);
 	for (k = most_frequent(r); k != NULL && repeated < SUMMARY_MAX; k = most_frequent(r)) {
 		if (repeated++ == 0)
 			put_section(r, true);

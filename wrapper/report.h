@@ -54,6 +54,10 @@ void report_within(struct report *r, int pid);
 void report_refusal(
     struct report *r, const struct refusal *what, bool (*still)(void *), void *context);
 
+/* So many more calls were refused, by somebody else, while report_refusal() was held up. For lines
+ * only while that still is so. */
+void report_untold(struct report *r, uint64_t count);
+
 void report_close(struct report *r); /* the summary; NULL is good */
 
 #endif
