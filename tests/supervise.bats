@@ -382,6 +382,28 @@ maps: EACCES" ]
 	[ ! -e out ]
 }
 
+@test "an executable whose tables are made to be read for long holds nobody up" {
+	needs program python3
+	python3 - "$(command -v bash)" <<-'END'
+		import os, struct, sys
+		d = bytearray(open(sys.argv[1], "rb").read())
+		d += bytes(-len(d) % 16)
+		symbols, names = len(d), len(d) + 24 * 65536
+		d += struct.pack("<IBBHQQ", 0, 1, 0, 1, 0x1000, 8) * 65536 + b"nothing\0" * 16
+		table = len(d)
+		d += struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, names, 128, 0, 0, 0, 0)
+		d += struct.pack("<IIQQQQIIQQ", 0, 2, 0, 0, symbols, 65536 * 24, 0, 0, 8, 24) * 254
+		d[40:48] = struct.pack("<Q", table)
+		d[58:64] = struct.pack("<HHH", 64, 255, 0)
+		open("evil", "wb").write(d)
+	END
+	chmod 755 evil
+	# each time another file, so that it is looked into again
+	run -0 within 10 stagefence -c p.sfi -s told -- bash -c 'for i in {1..20}; do touch evil; ./evil -c "mkdir out; :"; done; echo over'
+	[[ $output == *"stagefence: told: mkdir("*", by mkdir["* ]]
+	[[ $output == *over* ]]
+}
+
 @test "a thousand processes refused at once are all answered" {
 	run -0 fenced told "$listen" storm 1000
 	[[ $output == *"EPERM 1000"* ]]

@@ -295,6 +295,7 @@ static void look_into(struct file *e, int fd)
 			read_symbols(fd, &sections[i], &sections[sections[i].sh_link], wanted,
 			    sizeof wanted / sizeof wanted[0]);
 			e->bash = e->line_number != 0 && e->variables != 0 && dollar != 0;
+			break; /* the linker makes one of a kind; a job could make hundreds */
 		}
 	if (e->bash && e->current == 0 && function != 0)
 		e->current = find_current(fd, sections, h.e_shnum, function, size);
