@@ -139,8 +139,10 @@ supervisor='pgrep -P "$REAPER" stagefencectl'
 @test "--report writes regular files only, and through no link" {
 	mkfifo pipe
 	ln -s elsewhere link
+	echo precious >precious
+	ln precious second
 	local file
-	for file in pipe link /dev/full . /nonexistent/x; do
+	for file in pipe link second /dev/full . /nonexistent/x /proc/self/fd/2 /dev/stdout; do
 		run -125 within 10 stagefence -c p.sfi -s silent --report "$file" -- touch ran
 		one_line "$output"
 		[[ $output == "stagefence: --report: "* ]]
@@ -149,6 +151,15 @@ supervisor='pgrep -P "$REAPER" stagefencectl'
 	one_line "$output"
 	[ ! -e ran ]
 	[ ! -e elsewhere ]
+	for file in link second; do
+		policy sink '{ name = "s"; report = [ "'"$PWD/$file"'" ]; block_calls = [ "mkdir" ]; }'
+		run -125 within 10 stagefence -c sink.conf -s s -- touch ran
+		one_line "$output"
+		[[ $output == "stagefence: report \"$PWD/$file\": "* ]]
+	done
+	[ ! -e ran ]
+	[ ! -e elsewhere ]
+	[ "$(<precious)" = precious ]
 }
 
 @test "--report on a stage without a filter says that there is nothing to report" {

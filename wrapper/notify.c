@@ -189,6 +189,11 @@ static const char *open_file(struct supervisor *v, const char *path)
 		say("--report: %s: is no regular file", path);
 		return NULL;
 	}
+	/* whoever may write to the folder could have linked to a file that only we may write to */
+	if (st.st_nlink != 1) {
+		say("--report: %s: has another name too (a hard link)", path);
+		return NULL;
+	}
 	return arena_format(v->arena, "%sfd:%d", json ? "json:" : "", fd);
 }
 

@@ -850,6 +850,10 @@ static bool take_file(struct sink *s, const char *word, const char *path)
 		say("report \"%s\": neither a file, a pipe nor a character device", word);
 		return false;
 	}
+	if (S_ISREG(st.st_mode) && st.st_nlink != 1) {
+		say("report \"%s\": the file has another name too (a hard link)", word);
+		return false;
+	}
 	return true;
 }
 
