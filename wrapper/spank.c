@@ -42,6 +42,7 @@ static struct {
 
 static char wish[NAME_MAX_SIZE]; /* --stagefence */
 static char stage_name[NAME_MAX_SIZE];
+static bool answered; /* the controller has told stage_name */
 
 static bool wrong_setting(const char *what, const char *value)
 {
@@ -141,41 +142,40 @@ static bool read_settings(int count, char **settings)
 /* ---- the stage ---- */
 
 /*
- * SLURM_JOB_PARTITION is what slurmstepd set, whatever a job exported. Account and QOS it sets only
- * where there is accounting, and leaves the job's own word otherwise, so the controller is asked.
+ * The controller's word. SLURM_JOB_PARTITION comes from srun, which is a program of the user's: one
+ * that sends another name is told from the site's by nobody on the node. Account and QOS are set
+ * where there is accounting, and are the job's own word otherwise.
  */
-static bool ask_controller(spank_t spank, char *name, size_t size)
+static void ask_controller(spank_t spank)
 {
 	uint32_t id;
 	job_info_msg_t *message = NULL;
-	const char *found = NULL;
 
 	if (spank_get_item(spank, S_JOB_ID, &id) != ESPANK_SUCCESS ||
 	    slurm_load_job(&message, id, SHOW_DETAIL) != 0)
-		return false;
-	for (uint32_t i = 0; i < message->record_count && found == NULL; i++)
-		if (message->job_array[i].job_id == id)
-			found = site.from == FROM_QOS ? message->job_array[i].qos
-						      : message->job_array[i].account;
-	if (found != NULL && strlen(found) < size)
-		strcpy(name, found);
+		return;
+	for (uint32_t i = 0; i < message->record_count; i++) {
+		const slurm_job_info_t *job = &message->job_array[i];
+		const char *name = site.from == FROM_PARTITION ? job->partition
+		    : site.from == FROM_QOS                    ? job->qos
+							       : job->account;
+
+		if (job->job_id != id || (name != NULL && strlen(name) >= sizeof stage_name))
+			continue;
+		strcpy(stage_name, name != NULL ? name : "");
+		answered = true;
+		break;
+	}
 	slurm_free_job_info_msg(message);
-	return name[0] != '\0';
 }
 
-/* Once: later the controller might not answer the task's user. */
 static void name_stage(spank_t spank)
 {
-	static bool named;
+	static bool asked;
 
-	if (named)
-		return;
-	named = true;
-	if (site.from != FROM_PARTITION)
-		ask_controller(spank, stage_name, sizeof stage_name);
-	else if (spank_getenv(spank, "SLURM_JOB_PARTITION", stage_name, sizeof stage_name) !=
-	    ESPANK_SUCCESS)
-		stage_name[0] = '\0';
+	if (!asked)
+		ask_controller(spank);
+	asked = true;
 }
 
 /* ---- the fence ---- */
@@ -348,6 +348,8 @@ static void confine(spank_t spank, bool privileged)
 	if (site.wrong != NULL)
 		refuse("plugstack.conf: ", site.wrong, NULL);
 	name_stage(spank);
+	if (!answered)
+		refuse("the controller does not say what job this is", NULL, NULL);
 	h = open_image();
 	if (spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
 	    spank_get_item(spank, S_JOB_GID, &gid) != ESPANK_SUCCESS)
@@ -373,6 +375,16 @@ int slurm_spank_init(spank_t spank, int count, char **settings)
 	return read_settings(count, settings) && spank_context() != S_CTX_SLURMD
 	    ? spank_option_register(spank, &option)
 	    : ESPANK_SUCCESS;
+}
+
+/* Once for a step, in slurmstepd, whose tasks inherit what it was told. */
+int slurm_spank_init_post_opt(spank_t spank, int count, char **settings)
+{
+	(void)count;
+	(void)settings;
+	if (spank_remote(spank) == 1)
+		name_stage(spank);
+	return ESPANK_SUCCESS;
 }
 
 /* root, in the task's own process, before it becomes the user's */

@@ -116,6 +116,8 @@ script() { # FILE LINE...
 	local set=(env SLURM_JOB_PARTITION=other STAGEFENCE_STAGE=other SLURM_JOB_ACCOUNT=other SLURM_JOB_QOS=other)
 	run timeout 60 "${user[@]}" "${set[@]}" srun --export=ALL -n1 mkdir a
 	[[ $output == *"Operation not permitted"* ]]
+	run steps --export=ALL,SLURM_JOB_PARTITION=other -n1 mkdir a
+	[[ $output == *"Operation not permitted"* ]]
 	# account and QOS are asked of the controller, which has none here
 	echo "required $plugin from=account" >"$plugstack"
 	run -125 timeout 60 "${user[@]}" "${set[@]}" srun --export=ALL -n1 mkdir a
@@ -141,6 +143,28 @@ script() { # FILE LINE...
 	run -125 steps -p told -n1 touch c
 	[[ $output == *"/nonexistent, the supervisor: No such file or directory"* ]] && [ ! -e c ]
 	run -0 steps -p other -n1 touch c
+}
+
+@test "an srun of the user's own names no other partition than the job's" {
+	type -P cc >/dev/null || skip "needs cc, which is not installed"
+	# one that sends what it likes
+	cat >own.c <<-'END'
+		#define _GNU_SOURCE
+		#include <dlfcn.h>
+		#include <stdlib.h>
+		#include <string.h>
+		int setenv(const char *name, const char *value, int replace)
+		{
+			int (*real)(const char *, const char *, int) = (int (*)(const char *, const char *, int))dlsym(RTLD_NEXT, "setenv");
+
+			return real(name, strcmp(name, "SLURM_JOB_PARTITION") == 0 ? "other" : value, replace);
+		}
+	END
+	cc -shared -fPIC -o own.so own.c -ldl
+	run timeout 60 "${user[@]}" env LD_PRELOAD="$PWD/own.so" srun -n1 sh -c 'echo "says $SLURM_JOB_PARTITION"; mkdir a'
+	[[ $output == *"says other"* && $output == *"Operation not permitted"* ]]
+	[ ! -e a ]
+	run -0 timeout 60 "${user[@]}" env LD_PRELOAD="$PWD/own.so" srun -p other -n1 mkdir a
 }
 
 @test "a user's --stagefence narrows, and only by what the site offers" {
