@@ -566,6 +566,36 @@ with_agent() { # COMMAND...
 	[ ! -e ran ]
 }
 
+@test "an agent where others could listen is not asked: in a folder that they can write, in a sticky one that they came to first" {
+	mkdir meeting
+	policy meeting '{ name = "s"; listener = "'"$PWD"'/meeting/agent.sock"; rules = ( { calls = [ "mkdir" ]; action = "notify"; } ); }'
+	local agents=()
+	listening() {
+		rm -f meeting/agent.sock
+		"$helpers/agent" "$PWD/meeting/agent.sock" >heard 3>&- &
+		agents+=($!)
+		for _ in {1..50}; do grep -q ready heard && break || sleep 0.1; done
+	}
+	listening
+	chmod 777 meeting
+	run -125 within 10 stagefence -c meeting.conf -s s -- mkdir out
+	one_line "$output"
+	[[ $output == *"its agent $PWD/meeting/agent.sock: meeting can be written by others"* ]]
+	[ ! -e out ]
+	chmod 1777 meeting
+	run -0 within 10 stagefence -c meeting.conf -s s -- mkdir out
+	rmdir out
+	if [ "$(id -u)" = 0 ]; then
+		listening
+		chown nobody meeting/agent.sock
+		run -125 within 10 stagefence -c meeting.conf -s s -- mkdir out
+		one_line "$output"
+		[[ $output == *"belongs to somebody"* ]]
+		[ ! -e out ]
+	fi
+	kill "${agents[@]}" 2>/dev/null || true
+}
+
 @test "under an agent nobody gets a second listener either" {
 	run -0 with_agent "$listen" second
 	echo "$output"

@@ -1,23 +1,63 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../preload/trust.h"
 #include "json.h"
 #include "mem.h"
 #include "say.h"
+
+/*
+ * Whoever listens there decides, so nobody but root and the caller may have put a socket there: not
+ * another user who can write to the folder, and in a sticky one (/tmp) not the first who came.
+ */
+static bool agent_trusted(const char *stage, const char *path)
+{
+	const char *last = strrchr(path, '/');
+	char folder[PATH_MAX];
+	size_t n = (size_t)(last - path) + (last == path);
+	struct trust_refusal no = { .fault = TRUST_TYPE };
+	struct raw_stat st;
+	struct stat socket;
+	int fd = -1;
+
+	if (n < sizeof folder) {
+		memcpy(folder, path, n);
+		folder[n] = '\0';
+		fd = trust_open(
+		    folder, TRUST_CALLER | TRUST_NAMESPACE | TRUST_LINKS | TRUST_FOLDER, &st, &no);
+	}
+	if (fd < 0) {
+		say("stage %s: its agent %s: %s %s", stage, path, no.name,
+		    no.fault == TRUST_ERROR ? strerror((int)no.error) : trust_text(no.fault));
+		return false;
+	}
+	close(fd);
+	/* what is not there connect(2) will say */
+	if ((st.mode & 022) == 0 || lstat(path, &socket) != 0 || socket.st_uid == 0 ||
+	    socket.st_uid == geteuid())
+		return true;
+	say("stage %s: its agent %s: %s", stage, path, trust_text(TRUST_OWNER));
+	return false;
+}
 
 /* listenerPath of the OCI runtime specification. -1: it has been said why not. */
 int agent_connect(const char *stage, const char *path)
 {
 	const struct timeval patience = { .tv_sec = 10 };
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd;
 
+	if (!agent_trusted(stage, path))
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (strlen(path) < sizeof name.sun_path)
 		memcpy(name.sun_path, path, strlen(path));
 	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
