@@ -298,6 +298,14 @@ os.execvp("stagefence", ["stagefence", "-c", "p.sfi", "-s", "told", "--", sys.ar
 	run -1 within 10 bash -c 'exec stagefence -c closed.conf -s s -- mkdir out <&- >&- 2>&-'
 	for _ in {1..50}; do [ -s sink ] && break || sleep 0.1; done
 	[[ $(<sink) == "stagefence: s: mkdir("*", by mkdir["*"closed.conf:3"* ]]
+	# a descriptor that the policy names and the caller has closed is not one of ours
+	local n
+	for n in 3 4 5 6 7; do
+		policy number '{ name = "s"; report = [ "'"$PWD/sink"'", "fd:'$n'" ]; block_calls = [ "mkdir" ]; }'
+		run -125 within 10 bash -c "exec stagefence -c number.conf -s s -- touch ran $n>&-"
+		one_line "$output"
+		[[ $output == *"fd:$n"*"is not open for writing" ]]
+	done
 	# a report to where nothing is cannot be promised
 	run -125 within 10 bash -c 'exec stagefence -c p.sfi -s told -- touch ran 2>&-'
 	[ ! -e ran ]

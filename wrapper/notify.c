@@ -197,16 +197,33 @@ static const char *open_file(struct supervisor *v, const char *path)
 	return arena_format(v->arena, "%sfd:%d", json ? "json:" : "", fd);
 }
 
-static void list_sinks(struct supervisor *v)
+/* The descriptor that a sink names, or -1: "json:/x/fd:3" is a file. */
+static int sink_descriptor(const char *sink)
+{
+	const char *fd = strstr(sink, "fd:");
+
+	return fd != NULL && strchr(sink, '/') == NULL ? atoi(fd + 3) : -1;
+}
+
+/* Before anything is opened: a descriptor that the caller has closed could be one of ours by now,
+ * and what is told would be written to that. */
+static bool list_sinks(struct supervisor *v, int image)
 {
 	const char *text = image_string(v->image, v->stage->sinks);
 
 	while (*text != '\0' && v->sink_count < SINKS_MAX - 1) {
 		size_t n = strcspn(text, "\n");
+		const char *sink = arena_text(v->arena, text, n);
+		int fd = sink_descriptor(sink);
 
-		v->sinks[v->sink_count++] = arena_text(v->arena, text, n);
+		if (fd >= 0 && (fd == v->socket || fd == image || fcntl(fd, F_GETFD) < 0)) {
+			say("report \"%s\": descriptor %d is not open for writing", sink, fd);
+			return false;
+		}
+		v->sinks[v->sink_count++] = sink;
 		text += n + (text[n] != '\0');
 	}
+	return true;
 }
 
 static void close_between(unsigned first, unsigned last)
@@ -246,11 +263,10 @@ static void close_others(const struct supervisor *v)
 	if (v->agent >= 0)
 		kept[count++] = v->agent;
 	for (size_t i = 0; i < v->sink_count; i++) {
-		const char *fd = strstr(v->sinks[i], "fd:");
+		int fd = sink_descriptor(v->sinks[i]);
 
-		/* "json:/x/fd:3" is a file */
-		if (fd != NULL && strchr(v->sinks[i], '/') == NULL)
-			kept[count++] = atoi(fd + 3);
+		if (fd >= 0)
+			kept[count++] = fd;
 	}
 	qsort(kept, count, sizeof kept[0], compare_numbers);
 	for (size_t i = 0; i < count; i++) {
@@ -641,11 +657,12 @@ static int wrapper_of(const struct supervisor *v)
 	return wrapper.pid;
 }
 
-static bool open_sinks(struct supervisor *v, const char *file, const char *annotate)
+static bool open_sinks(struct supervisor *v, int image, const char *file, const char *annotate)
 {
 	const char *sink, *annotations[] = { annotate[0] != '\0' ? annotate : NULL, NULL };
 
-	list_sinks(v);
+	if (!list_sinks(v, image))
+		return false;
 	if (file[0] != '\0') {
 		sink = open_file(v, file);
 		if (sink == NULL)
@@ -679,7 +696,7 @@ static bool supervise(struct supervisor *v, char **argv, const char *folder)
 		text = agent_state(v->arena, stage_name(v),
 		    image_string(v->image, v->stage->metadata), wrapper_of(v), folder, &size);
 		close_others(v);
-	} else if (!open_sinks(v, argv[4], argv[5]))
+	} else if (!open_sinks(v, atoi(argv[1]), argv[4], argv[5]))
 		return false;
 	if ((!has_agent && (!let_go(v) || !start_deputy(v))) || !confine_self())
 		return false;
