@@ -65,7 +65,7 @@ ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o s
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
 # Slurm's plugin, where Slurm's headers are
-spank       := $(shell echo '\#include <slurm/spank.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo $(BUILD)/spank_stagefence.so)
+spank       := $(shell printf '\043include <slurm/spank.h>\n' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo $(BUILD)/spank_stagefence.so)
 
 .PHONY: all demo test test-gitlab test-slurm bench-slurm test-jobs test-packages test-fresh test-programs lint fuzz mutants bench install uninstall deb rpm clean FORCE
 .DELETE_ON_ERROR:
