@@ -64,8 +64,8 @@ has32       := $(shell printf '\043include <asm/unistd.h>\nint x = __NR_mmap2;' 
 ctl_objects := $(addprefix $(BUILD)/wrapper/,ctl.o document.o export.o audit.o status.o doctor.o probe.o notify.o confine.o agent.o report.o where.o decode.o peek.o line.o reach.o expect.o trial.o junit.o compile.o explain.o verify.o filter.o cubes.o loader.o conf.o jacamar.o toml.o gitlab.o oci.o tree.o input.o close.o plugin.o alone.o scan.o plain.o image.o bpf.o \
                policy.o calls.o consts.o sha256.o json.o mem.o say.o)
 
-# Slurm's plugin, where Slurm's headers are
-spank       := $(shell echo '\#include <slurm/spank.h>' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo $(BUILD)/spank_stagefence.so)
+# Slurm's plugin, where Slurm's headers are; spank= goes without
+spank       := $(shell printf '\043include <slurm/spank.h>\n' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo $(BUILD)/spank_stagefence.so)
 
 .PHONY: all demo test test-gitlab test-slurm bench-slurm test-jobs test-packages test-fresh test-programs lint fuzz mutants bench install uninstall deb rpm clean FORCE
 .DELETE_ON_ERROR:
@@ -140,12 +140,14 @@ test:
 	tests/run $(TESTS)
 
 # the packages: built twice and compared, looked through, installed, upgraded and removed; then the suite, or the files in
-# TESTS, against the installed programs
+# TESTS (with the word slurm tests/slurm, too), against the installed programs of the same packages
 test-packages:
 	packaging/install-deps packages
-	$(MAKE) deb all test-programs
-	bats tests/packages/packages.bats
-	tests/packages/installed $(TESTS)
+	$(MAKE) all test-programs
+	rm -rf $(BUILD)/deb
+	mkdir -p $(BUILD)/deb
+	KEEP_DEBS="$(abspath $(BUILD))/deb" bats tests/packages/packages.bats
+	STAGEFENCE_BUILD="$(abspath $(BUILD))" tests/packages/installed $(TESTS)
 
 # the README's two commands, in a minimal Debian that is made for it
 test-fresh:
@@ -343,13 +345,15 @@ lint: $(BUILD)/stagefence-groups.7
 	mandoc -Tlint -W warning $(pages)
 
 pages         = $(wildcard wrapper/*.[1358]) $(BUILD)/stagefence-groups.7
+# a plugin that was not built needs no page
+pages_here    = $(if $(spank),$(pages),$(filter-out %/stagefence-slurm.8,$(pages)))
 units         = $(wildcard packaging/systemd/*)
 completions  := packaging/completions
 # every file that installing makes, but the policy
 installed     = $(bindir)/stagefence $(sbindir)/stagefencectl $(libdir)/stagefence/libstagefence.so \
                 $(includedir)/stagefence-plugin.h $(datadir)/stagefence/groups.conf \
                 $(addprefix $(datadir)/stagefence/profiles/,$(profiles)) \
-                $(foreach page,$(pages),$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+                $(foreach page,$(pages_here),$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
                 $(bashcompdir)/stagefence $(bashcompdir)/stagefencectl $(zshcompdir)/_stagefence \
                 $(fishcompdir)/stagefence.fish $(fishcompdir)/stagefencectl.fish \
                 $(if $(libdir32),$(libdir32)/stagefence/libstagefence.so) \
@@ -375,7 +379,7 @@ install: $(if $(INSTALL_ONLY),,all)
 	$(INSTALL) -m 644 conf/groups.conf $(DESTDIR)$(datadir)/stagefence/groups.conf
 	$(INSTALL) -m 644 $(addprefix conf/profiles/,$(profiles)) $(DESTDIR)$(datadir)/stagefence/profiles
 	$(INSTALL) -m 644 wrapper/stagefence-plugin.h $(DESTDIR)$(includedir)/stagefence-plugin.h
-	$(foreach page,$(pages),$(call relocate,$(page),$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) &&) :
+	$(foreach page,$(pages_here),$(call relocate,$(page),$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) &&) :
 	$(INSTALL) -m 644 $(completions)/stagefence.bash $(DESTDIR)$(bashcompdir)/stagefence
 	ln -sf stagefence $(DESTDIR)$(bashcompdir)/stagefencectl
 	$(INSTALL) -m 644 $(completions)/_stagefence $(DESTDIR)$(zshcompdir)/_stagefence
@@ -401,17 +405,20 @@ tarball       = tar --create --sort=name --format=gnu --mtime="@$$(date -d "$$(s
                     's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)" +%s)" --mode=u=rwX,go=rX --owner=root:0 --group=root:0 --exclude=./.git --exclude='./build*' \
                     --transform='s|^\.|$(release)|' . | gzip -9n
 
+# where Slurm's headers are not, there is no package for it
 deb: FORCE
 	packaging/install-deps deb
 	rm -rf $(BUILD)/deb
 	mkdir -p $(BUILD)/deb
 	$(tarball) >$(BUILD)/deb/stagefence_$(version).orig.tar.gz
 	cd $(BUILD)/deb && tar -xpf stagefence_$(version).orig.tar.gz && cp -pR $(release)/packaging/debian $(release)/debian
-	cd $(BUILD)/deb/$(release) && env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS dpkg-buildpackage -us -uc $(DEBFLAGS)
+	cd $(BUILD)/deb/$(release) && env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u BUILD dpkg-buildpackage -us -uc \
+	    $(if $(spank),,-Ppkg.stagefence.noslurm) $(DEBFLAGS)
 
 # RPMFLAGS: of your own; CHECK=1: with the tests. Not on an RPM system: its tools miss their distribution, and know no package that is installed.
-rpm_flags     = $(if $(wildcard /etc/redhat-release),,--nodeps --load '$(CURDIR)/packaging/rpm/debian-host.macros')
-rpmbuild      = env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS rpmbuild $(rpm_flags) $(RPMFLAGS)
+rpm_flags     = $(if $(wildcard /etc/redhat-release),,--nodeps --load '$(CURDIR)/packaging/rpm/debian-host.macros') \
+                $(if $(spank),,--without slurm)
+rpmbuild      = env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u BUILD rpmbuild $(rpm_flags) $(RPMFLAGS)
 rpm: FORCE
 	packaging/install-deps rpm
 	rm -rf $(BUILD)/rpm

@@ -51,7 +51,7 @@ offers() {
 	local shell=$1 line=$2
 	shift 2
 	"by_$shell" "$line" >offered
-	printf '%s\n' "$@" | sort -u | diff - offered || { echo "that is for: $line"; return 1; }
+	printf '%s\n' "$@" | sort -u | grep . | diff - <(grep . offered) || { echo "that is for: $line"; return 1; }
 }
 
 # has SHELL 'LINE' WORD: this among others
@@ -76,7 +76,10 @@ completes() {
 		# shellcheck disable=SC2046
 		offers "$shell" "stagefencectl $command -" $(options "$command")
 	done
+	offers "$shell" 'stagefencectl import --from ' jacamar oci
 	offers "$shell" 'stagefencectl import --from ja' jacamar
+	offers "$shell" 'stagefencectl export --to ' oci bpf pfc systemd c
+	offers "$shell" 'stagefencectl check --arch a' aarch64
 	offers "$shell" 'stagefencectl show -c p.conf -s ' build after_script
 	has "$shell" 'stagefencectl diff -c p.conf ' after_script
 	has "$shell" 'stagefencectl check -c p' p.conf

@@ -471,10 +471,8 @@ maps: EACCES" ]
 }
 
 @test "without stagefencectl the fence stands without reports, and one line says so" {
-	[ ! -e /usr/local/sbin/stagefencectl ] || skip "stagefence is installed here"
-	mkdir alone
-	cp "$build/stagefence" alone/
-	run -1 within 10 alone/stagefence -c p.sfi -s told -- mkdir out
+	run -1 within 30 "$tests/helpers/machine" "$PWD/p.conf" bash -c \
+		'rm "$COMPILER" && exec "$WRAPPER" -c p.sfi -s told -- mkdir out'
 	[[ $output == "stagefence: stage told runs without reports: stagefencectl, which would supervise it, is not there"* ]]
 	[ ! -e out ]
 }
@@ -682,7 +680,7 @@ with_agent() { # COMMAND...
 		stages = ( { name = "told"; report = true; block_calls = [ "mkdir" ]; block_action = "errno"; } );
 	END
 	run -0 within 50 "$tests/helpers/machine" "$PWD/system.conf" bash -c \
-		'STAGEFENCE_STAGE=told LD_PRELOAD=/usr/local/lib/stagefence/libstagefence.so bash -c "mkdir out; echo status \$?; echo \"[\$LD_PRELOAD]\""'
+		'STAGEFENCE_STAGE=told LD_PRELOAD=$SHIM bash -c "mkdir out; echo status \$?; echo \"[\$LD_PRELOAD]\""'
 	[[ $output == *"stagefence: told: mkdir"*"status 1"*"[]"* ]]
 	[ ! -e out ]
 }

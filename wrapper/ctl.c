@@ -645,6 +645,7 @@ static void print_help(FILE *to)
 	    "here\n"
 	    "  --json        JSON instead of text\n"
 	    "  --to FORMAT   oci, bpf, pfc, systemd or c\n"
+	    "  --from FORMAT  jacamar or oci\n"
 	    "  --lossy       write also what does not mean quite the same, and stricter\n"
 	    "  --kubernetes  print what a pod says to use the profile\n"
 	    "  -h, -V     print this, or the version\n\n"

@@ -45,6 +45,12 @@ _stagefence_stages() {
 	fi
 }
 
+# _stagefence_list OPTION: what stagefencectl -h lists for it, with a | between
+_stagefence_list() {
+	_stagefence_run stagefencectl -h |
+		sed -nE "/^  $1 [A-Z]+ /{s/^  [^ ]+ [A-Z]+ +(for )?//; s/, not .*//; s/,? or |, /|/g; p}"
+}
+
 # _stagefence_offer KIND CUR FILE: KIND is a value's word in the usage
 _stagefence_offer() {
 	local words=''
@@ -80,6 +86,9 @@ _stagefence() {
 		word=${COMP_WORDS[i]}
 		kind=''
 		[[ $word != -?* ]] || kind=$(_stagefence_value "$usage" "$word")
+		case $kind in
+		FORMAT | ARCH) kind=$(_stagefence_list "$word") ;;
+		esac
 		if [ -n "$kind" ]; then
 			[ "$word" != -c ] || file=${COMP_WORDS[i + 1]-}
 			i=$((i + 1))

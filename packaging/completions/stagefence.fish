@@ -62,6 +62,11 @@ function __stagefence_complete
     set -l words (commandline -opc)
     set -l cur (commandline -ct)
     set -l kind (__stagefence_kind)
+    # what -h lists for it
+    if contains -- "$kind" FORMAT ARCH
+        set kind (__stagefence_run stagefencectl -h | string replace -rf "^  $words[-1] [A-Z]+ +(?:for )?" '' |
+            string replace -r ', not .*' '' | string replace -ra ',? or |, ' '|')
+    end
     if test "$kind" = STAGE
         __stagefence_stages
         return

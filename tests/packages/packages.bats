@@ -22,6 +22,11 @@ setup_file() {
 	wait $! || { tail -n 40 "$first.log" >&2; return 1; }
 }
 
+# KEEP_DEBS: a folder that gets them
+teardown_file() {
+	[ -z "${KEEP_DEBS-}" ] || cp "$first"/build/deb/*.deb "$KEEP_DEBS"
+}
+
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	debs=$first/build/deb
@@ -103,11 +108,12 @@ on_copy() {
 @test "the programs are hardened" {
 	command -v hardening-check >/dev/null || skip "needs hardening-check, which is not installed"
 	mkdir all
-	for file in "$debs"/stagefence_*.deb "$debs"/libstagefence_*.deb; do
-		dpkg-deb -x "$file" all
+	for file in "$debs"/stagefence_*.deb "$debs"/libstagefence_*.deb "$debs"/stagefence-slurm_*.deb; do
+		[ ! -e "$file" ] || dpkg-deb -x "$file" all
 	done
 	# Debian's own start files lack the note of control flow protection, so no ordinary program can have it
 	hardening-check --nocfprotection all/usr/sbin/stagefencectl
+	[ ! -e all/usr/lib/*/stagefence/spank_stagefence.so ] || hardening-check --nocfprotection all/usr/lib/*/stagefence/spank_stagefence.so
 	# Freestanding: there is no libc that a smashed stack could be reported to, and no relocation to be made read-only.
 	# hardening-check knows no static-pie.
 	local multiarch free
@@ -127,7 +133,8 @@ on_copy() {
 
 @test "the packages have what make install installs, each file once" {
 	mkdir all installed
-	for file in "$debs"/stagefence_*.deb "$debs"/libstagefence_*.deb "$debs"/stagefence-dev_*.deb; do
+	for file in "$debs"/stagefence_*.deb "$debs"/libstagefence_*.deb "$debs"/stagefence-dev_*.deb "$debs"/stagefence-slurm_*.deb; do
+		[ -e "$file" ] || continue
 		dpkg-deb -c "$file" | awk '$1 !~ /^d/ { print $6 }' | sed 's/^\.//; s/\.gz$//'
 	done | grep -vE '/share/(doc|lintian)/|/i386-linux-gnu/' | sort >packed
 	[ -z "$(uniq -d packed)" ]
@@ -158,6 +165,34 @@ on_copy() {
 	[ "$(grep -c '^PathChanged=/etc/stagefence' all/*/systemd/system/stagefence-compile.path)" = 2 ]
 }
 
+@test "Slurm's plugin is packaged where Slurm's headers are, asks for that release, and without them nothing of it is left" {
+	local version number plugin file
+	number=$(sed -n 's/^.define SLURM_VERSION_NUMBER 0x\(....\).*/\1/p' /usr/include/slurm/slurm_version.h 2>/dev/null) || true
+	if [ -n "$number" ]; then
+		version=$(printf '%d.%02d' "0x${number%??}" "0x${number#??}")
+		dpkg-deb -f "$debs"/stagefence-slurm_*.deb Depends | grep -F "stagefence (= " |
+			grep -F "slurm-wlm-basic-plugins (>= $version~), slurm-wlm-basic-plugins (<< ${version%.*}."
+		rpm -qp --requires "$rpms"/RPMS/*/stagefence-slurm-*.rpm | grep -F "slurm(" | grep -F ">= $version"
+		# the line of plugstack.conf is in the page, with the path of the package
+		dpkg-deb -x "$debs"/stagefence-slurm_*.deb all
+		plugin=$(cd all && echo usr/lib/*/stagefence/spank_stagefence.so)
+		zcat all/usr/share/man/man8/stagefence-slurm.8.gz | grep -x "required /$plugin choice=quiet"
+		[ "$(stat -c %a "all/$plugin")" = 644 ]
+	fi
+	# as on a machine that never saw them: the very tree, without the C library's path being asked
+	cp -r "$debs"/stagefence-[0-9]*[0-9] bare
+	cd bare
+	rm -rf build
+	run -0 make -n all CPPFLAGS=-nostdinc
+	[[ "$output" == *stagefencectl* && "$output" != *spank* ]]
+	run -0 env DEB_BUILD_PROFILES=pkg.stagefence.noslurm dh_listpackages
+	[[ "$output" == *libstagefence* && "$output" != *slurm* ]]
+	run -0 env DEB_BUILD_PROFILES=pkg.stagefence.noslurm make -pn -f debian/rules override_dh_auto_build
+	[[ "$output" == *" spank= "* ]]
+	run -0 rpmspec -q --without slurm packaging/rpm/stagefence.spec
+	[[ "$output" != *slurm* ]]
+}
+
 # ---- on a machine: Debian
 
 @test "deb: installed, it confines; edited, upgraded, removed and purged, it keeps what it must and leaves nothing" {
@@ -182,7 +217,8 @@ on_copy() {
 		quiet dpkg -i $debs/libstagefence_*.deb $debs/stagefence_*.deb
 		dpkg -V stagefence libstagefence
 		compiled && echo "installed: compiled"
-		[ "$(stat -c %a /usr/bin/stagefence)" = 711 ]
+		# the kernel starts neither dumpable: a job could seize it before its fence, or as a supervisor
+		[ "$(stat -c %a%u /usr/bin/stagefence /usr/sbin/stagefencectl | uniq)" = 7110 ]
 		cd /tmp && mkdir made && rmdir made
 		stagefence -s after_script mkdir made || true
 		STAGEFENCE_STAGE=after_script LD_PRELOAD='"'"'/usr/$LIB/stagefence/libstagefence.so'"'"' mkdir made || true
@@ -281,7 +317,7 @@ on_copy() {
 		install -i $rpms/RPMS/x86_64/*stagefence-0*.rpm
 		verify stagefence libstagefence && echo verified
 		compiled && echo "installed: compiled"
-		[ "$(stat -c %a /usr/bin/stagefence)" = 711 ]
+		[ "$(stat -c %a%u /usr/bin/stagefence /usr/sbin/stagefencectl | uniq)" = 7110 ]
 		cd /tmp && mkdir made && rmdir made
 		stagefence -s after_script mkdir made || true
 		# the lib64 of EL is not where this machine'"'"'s loader has its $LIB

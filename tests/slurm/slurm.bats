@@ -136,7 +136,7 @@ script() { # FILE LINE...
 	# no supervisor is left behind; only root can see whose program one is
 	if [ "$(id -u)" = 0 ]; then
 		sleep 0.5
-		[ "$(find /proc -maxdepth 2 -name exe -lname "$SLURM_WORK/stagefencectl" 2>/dev/null)" = "" ]
+		[ "$(find /proc -maxdepth 2 -name exe -lname "$(readlink -f "$SLURM_WORK/stagefencectl")" 2>/dev/null)" = "" ]
 	fi
 	# and where it cannot be told, nothing runs
 	echo "required $SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/site.sfi stagefencectl=/nonexistent" >"$plugstack"
