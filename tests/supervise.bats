@@ -229,9 +229,26 @@ os.execvp("stagefence", ["stagefence", "-c", "p.sfi", "-s", "told", "--", sys.ar
 
 @test "a background process stays confined and told after the command's end, and the supervisor goes with it" {
 	# the reaper says 142 if the supervisor stays
-	run -0 fenced told sh -c '(sleep 1; mkdir out; echo "late $?") & echo done'
-	[[ $output == *"done"*"stagefence: told: mkdir"*"late 1"* ]]
+	run -0 within 60 "$helpers/reaper" stagefence -c p.sfi -s silent --report told -- \
+		sh -c '(sleep 1; mkdir out; echo "late $?") & echo done'
+	[[ $output == *"done"*"late 1"* ]]
+	grep -q '^stagefence: silent: mkdir' told
 	[ ! -e out ]
+	# a regular file is nobody's to wait for
+	fenced told sh -c '(sleep 1; mkdir out) & ' 2>log
+	grep -q '^stagefence: told: mkdir' log
+}
+
+@test "whoever reads a log to its end does not wait for a daemon that has let go of it, and gets the summary before" {
+	local before=$SECONDS
+	run -0 within 20 bash -c 'stagefence -c p.sfi -s told --report all -- sh -c "mkdir a; mkdir a; mkdir a
+		(sleep 6; exec mkdir a) >/dev/null 2>&1 & exit 0" 2>&1 | cat'
+	[ $((SECONDS - before)) -lt 5 ]
+	[ "$(grep -c '^stagefence: told: mkdir -> EPERM, .*: 3 times$' <<<"$output")" = 1 ]
+	# the file goes on, and its own summary comes at the end
+	for _ in {1..100}; do grep -q 'calls were refused' all && break || sleep 0.1; done
+	grep -qx 'stagefence: told: 4 calls were refused' all
+	[ "$(grep -c ': 3 times$' all)" = 0 ]
 }
 
 @test "the supervisor does not hold the job's standard input and output" {

@@ -6,11 +6,11 @@
  *
  * For the supervisor, which answers whatever happens here: a sink that is stuck, full or gone costs
  * a line, and at most some 50 ms. Only memory that a job's own page faults serve (userfaultfd,
- *FUSE) can hold report_refusal() up for longer: somebody else must answer then.
+ * FUSE) can hold report_refusal() up for longer: somebody else must answer then.
  *
  * After report_open() these system calls are made, and no others: openat, read, pread64, close,
  * newfstatat, fstat, process_vm_readv, write, sendto, poll (ppoll), clock_gettime, getpid; no
- *memory is allocated. report_close() also gives memory back (munmap, brk).
+ * memory is allocated. report_close() also gives memory back (munmap, brk).
  */
 #ifndef STAGEFENCE_REPORT_H
 #define STAGEFENCE_REPORT_H
@@ -53,6 +53,10 @@ void report_within(struct report *r, int pid);
  */
 void report_refusal(
     struct report *r, const struct refusal *what, bool (*still)(void *), void *context);
+
+/* The summary to the descriptors that were the job's, unless they are regular files, and nothing
+ * more: whoever reads a pipe waits until all have closed it. */
+void report_let_go(struct report *r);
 
 void report_close(struct report *r); /* the summary; NULL is good */
 
