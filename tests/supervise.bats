@@ -73,6 +73,18 @@ supervisor='pgrep -P "$REAPER" stagefencectl'
 	[[ $output != *"stagefence: silent"* ]]
 }
 
+@test "what the floor refuses is not said to be a stage's to allow" {
+	cat >floor.conf <<-END
+		version = 1; report = true; floor = "all";
+		profiles = ( { name = "all"; block_calls = "mkdir";
+		  block_action = "errno"; } );
+		stages = ( { name = "told"; block_calls = "rmdir"; block_action = "errno"; } );
+	END
+	run stagefence -c floor.conf -s told -- bash -c 'mkdir out; rmdir /proc'
+	[[ $output == *'stagefence: told: this holds in every stage, whatever it says: only a change of floor.conf:2 allows it'* ]]
+	[[ $output == *'stagefence: told: to allow it: { calls = [ "rmdir" ]; action = "allow"; } in the rules of stage told, instead of floor.conf:4 '* ]]
+}
+
 @test "dash, Python and a static program are told of as bash is" {
 	needs program dash
 	needs program python3

@@ -368,6 +368,7 @@ static void explain(
 		return;
 	what->file = image_note(v->image, rule->file);
 	what->line = rule->line;
+	what->by_floor = rule->by_floor != 0;
 	if (rule->line == 0)
 		what->file = NULL;
 }

@@ -586,6 +586,15 @@ static void hint_text(
 		line_put(l, "no table knows this call: no rule can allow it");
 		return;
 	}
+	if (what->by_floor) {
+		line_put(l, "this holds in every stage, whatever it says: only a change of ");
+		if (what->file != NULL)
+			put_rule(l, what);
+		else
+			line_put(l, "the floor");
+		line_put(l, " allows it");
+		return;
+	}
 	line_format(l,
 	    "to allow it: { calls = [ \"%s\" ]; action = \"allow\"; } in the rules of stage %s",
 	    d->name, r->stage);

@@ -29,6 +29,7 @@ struct refusal {
 	const char *stage;
 	const char *file; /* the rule that decided; NULL: none */
 	unsigned line;
+	bool by_floor;    /* it decided whatever the stage says */
 	const char *hint; /* how to allow it, in place of the usual words; or NULL */
 };
 
