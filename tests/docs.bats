@@ -27,7 +27,7 @@ listed() {
 
 # commands: as the help has them, "NAME ARGUMENTS"
 commands() {
-	stagefencectl -h | sed -nE 's/^  ([a-z]+) +((\[[^]]*\] ?|--[a-z]+ [A-Za-z]+ ?|[A-Z.]+ ?)*).*/\1 \2/p' | sed 's/ *$//'
+	stagefencectl -h | sed -nE 's/^  ([a-z]+) +((\[[^]]*\] ?|--[a-z]+ [a-z|]+ ?|[a-z]+\|[a-z|]+ ?|[A-Z.]+ ?)*).*/\1 \2/p' | sed 's/ *$//'
 }
 
 # keys: those of conf.c's key lists, and of what these have in common
