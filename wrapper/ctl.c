@@ -374,7 +374,7 @@ static int run_diff(const struct options *o, char **argv)
 	bool files = names_file(argv[0]) || names_file(argv[1]), same = false;
 	const struct policy *p, *q;
 	const struct stage *s, *t;
-	struct json document, *j = o->json ? &document : NULL;
+	struct json document = { 0 }, *j = o->json ? &document : NULL;
 
 	if (j != NULL)
 		document_begin(j, "diff");

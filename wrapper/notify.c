@@ -590,7 +590,7 @@ static void serve(struct supervisor *v)
 			return;
 		if (p[1].revents != 0) {
 			report_let_go(v->report);
-			close(STDERR_FILENO);
+			close(FIRST_OTHER - 1); /* standard error */
 			p[1].fd = -1;
 		}
 	}
