@@ -129,7 +129,8 @@ struct image_rule {
 	uint32_t stage, action;
 	int32_t call;        /* the native number, or IMAGE_CALL_* */
 	uint32_t line, file; /* where it was written; file is an offset into IMAGE_NOTES */
-	uint32_t condition_first, condition_count, zero;
+	uint32_t condition_first, condition_count;
+	uint32_t by_floor; /* or by a plugin: no stage can allow it */
 };
 
 struct image_condition {

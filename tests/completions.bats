@@ -50,8 +50,8 @@ by_fish() {
 offers() {
 	local shell=$1 line=$2
 	shift 2
-	"by_$shell" "$line" >offered
-	printf '%s\n' "$@" | sort -u | grep . | diff - <(grep . offered) || { echo "that is for: $line"; return 1; }
+	"by_$shell" "$line" | sed '/^$/d' >offered
+	printf '%s\n' "$@" | sed '/^$/d' | sort -u | diff - offered || { echo "that is for: $line"; return 1; }
 }
 
 # has SHELL 'LINE' WORD: this among others
@@ -78,7 +78,11 @@ completes() {
 	done
 	offers "$shell" 'stagefencectl import --from ' jacamar oci
 	offers "$shell" 'stagefencectl import --from ja' jacamar
+	offers "$shell" 'stagefencectl import --from ' jacamar oci
 	offers "$shell" 'stagefencectl export --to ' oci bpf pfc systemd c
+	offers "$shell" 'stagefencectl gitlab ' config prepare run cleanup
+	offers "$shell" 'stagefencectl gitlab -c p.conf r' run
+	has "$shell" 'stagefencectl gitlab run own-pro' own-program
 	offers "$shell" 'stagefencectl check --arch a' aarch64
 	offers "$shell" 'stagefencectl show -c p.conf -s ' build after_script
 	has "$shell" 'stagefencectl diff -c p.conf ' after_script

@@ -54,15 +54,16 @@ said() {
 	mutant '/"mkdir", "mkdirat"/,/\}/d'
 	said "  FAIL  exit status 1"
 	said "  FAIL  refused: mkdir: cannot create directory 'test': Operation not permitted"
+	said "  FAIL  told: mkdir, at the line of mkdir test"
 	said "  FAIL  with it, there is none"
-	[[ "${lines[-1]}" == "demo: 3 of "*" checks failed: "* ]]
+	[[ "${lines[-1]}" == "demo: 4 of "*" checks failed: "* ]]
 }
 
 @test "the demo fails if the floor lets a job type, or get_sources debug" {
 	mutant 's/"TIOCSTI"; \} \);/"TIOCCONS"; } );/; s/"@debug", //'
 	said "  FAIL  refused: tricks: TIOCSTI: Operation not permitted"
 	said "  FAIL  refused: tricks: PTRACE_TRACEME: Operation not permitted"
-	[[ "${lines[-1]}" == "demo: 2 of "*" checks failed: "* ]]
+	[[ "${lines[-1]}" == "demo: 4 of "*" checks failed: "* ]]
 }
 
 @test "the demo fails if the build may not make directories" {
@@ -97,7 +98,7 @@ END
 		STAGEFENCE_STAGE=$stage run -0 stagefence -c shipped.conf grep Seccomp: /proc/self/status
 		[ "$output" = $'Seccomp:\t2' ]
 		# in each, the floor: nothing is refused bare but for want of a terminal
-		STAGEFENCE_STAGE=$stage run -1 stagefence -c shipped.conf perl -e \
+		STAGEFENCE_STAGE=$stage run -1 --separate-stderr stagefence -c shipped.conf perl -e \
 			'ioctl(STDIN, 0x5412, my $c = "x") and exit; print "$!"; exit 1' </dev/null
 		[ "$output" = "Operation not permitted" ]
 	done

@@ -107,34 +107,34 @@ notes() {
 
 # answered 'SETTINGS' COUNT: that many notes, and none once each line that they give has been added
 answered() {
-	local settings=$1 noted line
-	noted=$(notes "$settings")
-	[ "$(grep -c . <<<"$noted")" = "$2" ] || { echo "of $settings: $noted"; return 1; }
+	local said=$1 noted line
+	noted=$(notes "$said")
+	[ "$(grep -c . <<<"$noted")" = "$2" ] || { echo "of $said: $noted"; return 1; }
 	while IFS= read -r line; do
 		line=${line##*: note: }
 		case $line in
-		*'block_calls = '*) settings=$(merge block_calls "${line##*block_calls = \[ }") ;;
-		*': { calls'*) settings=$(merge rules "{${line#*: \{}") ;;
+		*'block_calls = '*) said=$(merge block_calls "${line##*block_calls = \[ }") ;;
+		*': { calls'*) said=$(merge rules "{${line#*: \{}") ;;
 		*) echo "no line to add: $line"; return 1 ;;
 		esac
 	done <<<"$noted"
 	# one door may lead to the next
-	noted=$(notes "$settings") || true
-	[ -z "$noted" ] || [ "${3-}" ] || answered "$settings" "$(grep -c . <<<"$noted")" last || return 1
+	noted=$(notes "$said") || true
+	[ -z "$noted" ] || [ "${3-}" ] || answered "$said" "$(grep -c . <<<"$noted")" last || return 1
 	[ "${3-}" ] || noted=''
-	[ -z "$noted" ] || { echo "of $settings: still $noted"; return 1; }
+	[ -z "$noted" ] || { echo "of $said: still $noted"; return 1; }
 }
 
-# merge KEY ENTRY: the settings with one more entry in that list
+# merge KEY ENTRY: the said with one more entry in that list
 merge() {
 	local entry=${2% ];}
-	if [[ $settings == *"$1 = "* ]]; then
+	if [[ $said == *"$1 = "* ]]; then
 		# put in front of the list
-		sed -E "s#$1 = ([[(])#$1 = \1 ${entry//&/\\&}, #" <<<"$settings"
+		sed -E "s#$1 = ([[(])#$1 = \1 ${entry//&/\\&}, #" <<<"$said"
 	elif [ "$1" = rules ]; then
-		echo "$settings rules = ( $entry );"
+		echo "$said rules = ( $entry );"
 	else
-		echo "$settings $1 = [ $entry ];"
+		echo "$said $1 = [ $entry ];"
 	fi
 }
 

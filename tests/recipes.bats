@@ -11,7 +11,7 @@ setup() {
 # recipe NAME: the block of that name, with the paths of where stagefence is installed here
 recipe() {
 	awk -v name="$1" '/^```/ { inside = $0 ~ "^```[a-z]+ " name "$"; found += inside; next } inside { print } END { exit !found }' \
-		"$recipes" | sed "s|/usr/bin/stagefence|$WRAPPER|; s|/usr/\$LIB/stagefence/libstagefence.so|${LIB_SHIM:-$SHIM}|" |
+		"$recipes" | sed "s|/usr/bin/stagefence|$WRAPPER|; s|/usr/sbin/stagefencectl|$COMPILER|; s|/usr/\$LIB/stagefence/libstagefence.so|${LIB_SHIM:-$SHIM}|" |
 		grep .
 }
 
@@ -73,12 +73,15 @@ refusing='block_calls = "mkdir"; block_action = "errno";'
 }
 
 @test "GitLab: the order of sub-stages, a job's failure, a killed job, a stage that is not there" {
-	recipe gitlab-run >gitlab-run
-	chmod 755 gitlab-run
-	recipe gitlab-config | grep -q 'run_exec = "/etc/stagefence/gitlab-run"'
-	HERE=$PWD run -0 on_machine "$(cat "$source_folder/conf/stagefence.conf" | grep -v '^version')" '
+	# as the runner reads it: the program, and what stands before the step's own arguments
+	recipe gitlab-config >config
+	run_exec() {
+		sed -nE "s/^ *run_exec = \"(.*)\"$/\1/p; s/^ *run_args = \[(.*)\]$/\1/p" "$1" | tr -d '",' | tr '\n' ' '
+	}
+	[ "$(run_exec config)" = "$COMPILER gitlab run " ]
+	[ "$(grep -cE '_(exec|args) = ' config)" = 6 ]
+	RUN=$(run_exec config) run -0 on_machine "$(cat "$source_folder/conf/stagefence.conf" | grep -v '^version')" '
 		cd "$TMPDIR"
-		cp "$HERE/gitlab-run" /etc/stagefence/gitlab-run
 		# the runner, as its contract is: a folder of its own, nothing on standard input, codes and the file for the real one;
 		# and what the author has put into variables:
 		play() {
@@ -87,7 +90,7 @@ refusing='block_calls = "mkdir"; block_action = "errno";'
 			rm -f code
 			env -i PATH="$PATH" TMPDIR="$PWD" BUILD_FAILURE_EXIT_CODE=1 SYSTEM_FAILURE_EXIT_CODE=2 BUILD_EXIT_CODE_FILE="$PWD/code" \
 				CUSTOM_ENV_CI_JOB_STAGE=build_script CUSTOM_ENV_STAGEFENCE_STAGE=build_script CUSTOM_ENV_LD_PRELOAD=/tmp/evil.so \
-				setsid --wait /etc/stagefence/gitlab-run "$PWD/script" "$1" </dev/null 2>&1
+				setsid --wait $RUN "$PWD/script" "$1" </dev/null 2>&1
 			echo "$1: $? $(cat code 2>/dev/null)"
 		}
 		for stage in prepare_script get_sources restore_cache download_artifacts build_script step_release after_script \
@@ -100,14 +103,34 @@ refusing='block_calls = "mkdir"; block_action = "errno";'
 		play build_script "kill -SYS \$\$"
 		play no_such_stage "echo ran"'
 	echo "$output"
-	[ "$(grep -c '^[a-z_]*: 0 $' <<<"$output")" = 11 ]
+	[ "$(grep -c '^[a-z_]*: 0 0$' <<<"$output")" = 11 ]
 	grep -qx built <<<"$output"
 	grep -q 'more.*Operation not permitted' <<<"$output"
 	grep -qx 'after_script: 1 1' <<<"$output"
 	grep -qx 'build_script: 1 42' <<<"$output"
 	grep -qx 'build_script: 1 159' <<<"$output"
-	grep -qx 'no_such_stage: 2 ' <<<"$output"
+	grep -qx 'no_such_stage: 2 125' <<<"$output"
 	run -1 grep -qx ran <<<"$output"
+}
+
+@test "GitLab: a driver that is there already runs behind the fence" {
+	recipe gitlab-driver >config
+	local words
+	words=$(sed -nE 's/^ *run_exec = "(.*)"$/\1/p; s/^ *run_args = \[(.*)\]$/\1/p' config | tr -d '",' | tr '\n' ' ')
+	RUN=${words/\/opt\/driver\/run/./driver} run -0 on_machine "stages = ( { name = \"build_script\"; $refusing } );" '
+		cd "$TMPDIR"
+		printf "#!/bin/sh\nbash \"\$1\" && echo driver: \$2\n" >driver
+		printf "mkdir made || echo refused\n" >script
+		chmod 755 driver
+		BUILD_FAILURE_EXIT_CODE=1 SYSTEM_FAILURE_EXIT_CODE=2 $RUN ./script build_script </dev/null'
+	[ "${lines[-2]}" = refused ]
+	[ "${lines[-1]}" = "driver: build_script" ]
+}
+
+@test "Slurm: the line of plugstack.conf is the one that its own tests write" {
+	recipe slurm-plugstack >line
+	grep -qE '^required .*/stagefence/spank_stagefence\.so$' line
+	grep -qE 'required .*spank_stagefence\.so' "$source_folder"/tests/slurm/*
 }
 
 @test "Buildkite: shell confines the command, whatever the step says" {

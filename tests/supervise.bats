@@ -73,6 +73,18 @@ supervisor='pgrep -P "$REAPER" stagefencectl'
 	[[ $output != *"stagefence: silent"* ]]
 }
 
+@test "what the floor refuses is not said to be a stage's to allow" {
+	cat >floor.conf <<-END
+		version = 1; report = true; floor = "all";
+		profiles = ( { name = "all"; block_calls = "mkdir";
+		  block_action = "errno"; } );
+		stages = ( { name = "told"; block_calls = "rmdir"; block_action = "errno"; } );
+	END
+	run stagefence -c floor.conf -s told -- bash -c 'mkdir out; rmdir /proc'
+	[[ $output == *'stagefence: told: this holds in every stage, whatever it says: only a change of floor.conf:2 allows it'* ]]
+	[[ $output == *'stagefence: told: to allow it: { calls = [ "rmdir" ]; action = "allow"; } in the rules of stage told, instead of floor.conf:4 '* ]]
+}
+
 @test "dash, Python and a static program are told of as bash is" {
 	needs program dash
 	needs program python3
@@ -240,9 +252,26 @@ os.execvp("stagefence", ["stagefence", "-c", "p.sfi", "-s", "told", "--", sys.ar
 
 @test "a background process stays confined and told after the command's end, and the supervisor goes with it" {
 	# the reaper says 142 if the supervisor stays
-	run -0 fenced told sh -c '(sleep 1; mkdir out; echo "late $?") & echo done'
-	[[ $output == *"done"*"stagefence: told: mkdir"*"late 1"* ]]
+	run -0 within 60 "$helpers/reaper" stagefence -c p.sfi -s silent --report told -- \
+		sh -c '(sleep 1; mkdir out; echo "late $?") & echo done'
+	[[ $output == *"done"*"late 1"* ]]
+	grep -q '^stagefence: silent: mkdir' told
 	[ ! -e out ]
+	# a regular file is nobody's to wait for
+	fenced told sh -c '(sleep 1; mkdir out) & ' 2>log
+	grep -q '^stagefence: told: mkdir' log
+}
+
+@test "whoever reads a log to its end does not wait for a daemon that has let go of it, and gets the summary before" {
+	local before=$SECONDS
+	run -0 within 20 bash -c 'stagefence -c p.sfi -s told --report all -- sh -c "mkdir a; mkdir a; mkdir a
+		(sleep 6; exec mkdir a) >/dev/null 2>&1 & exit 0" 2>&1 | cat'
+	[ $((SECONDS - before)) -lt 5 ]
+	[ "$(grep -c '^stagefence: told: mkdir -> EPERM, .*: 3 times$' <<<"$output")" = 1 ]
+	# the file goes on, and its own summary comes at the end
+	for _ in {1..100}; do grep -q 'calls were refused' all && break || sleep 0.1; done
+	grep -qx 'stagefence: told: 4 calls were refused' all
+	[ "$(grep -c ': 3 times$' all)" = 0 ]
 }
 
 @test "the supervisor does not hold the job's standard input and output" {

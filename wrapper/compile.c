@@ -204,7 +204,8 @@ static void add_list(
 			.file = image_add_text(
 			    &c->image, IMAGE_NOTES, r != NULL ? r->origin.file : ""),
 			.condition_first = c->image.part[IMAGE_CONDITIONS].count,
-			.condition_count = (uint32_t)list[i].condition_count };
+			.condition_count = (uint32_t)list[i].condition_count,
+			.by_floor = list[i].decision.by_floor };
 
 		for (size_t k = 0; k < list[i].condition_count; k++) {
 			const struct condition *have = &list[i].conditions[k];

@@ -374,7 +374,7 @@ static int run_diff(const struct options *o, char **argv)
 	bool files = names_file(argv[0]) || names_file(argv[1]), same = false;
 	const struct policy *p, *q;
 	const struct stage *s, *t;
-	struct json document, *j = o->json ? &document : NULL;
+	struct json document = { 0 }, *j = o->json ? &document : NULL;
 
 	if (j != NULL)
 		document_begin(j, "diff");
@@ -605,13 +605,11 @@ static const struct command {
 	{ "diff", "c:s:N", 2, 2, "[-c FILE] [-s STAGE] [--json] A B",
 	    "say what is different between two policies' files, or two stages", run_diff },
 	{ "export", "c:s:o:T:A:LK", 0, 0,
-	    "--to FORMAT [-c FILE] [-s STAGE] [-o FILE] [--arch ARCH] [--lossy] "
+	    "--to oci|bpf|pfc|systemd|c [-c FILE] [-s STAGE] [-o FILE] [--arch ARCH] [--lossy] "
 	    "[--kubernetes]",
 	    "write a stage's filter as others take it", run_export },
-	{ "supervise", "", 6, 6, "SOCKET IMAGE STAGE PROGRAM FILE CI",
-	    "tell what a stage refuses; stagefence starts it, nobody else", run_supervise },
-	{ "import", "F:o:", 1, 1, "--from FORMAT [-o FILE] FOREIGN",
-	    "turn a jacamar.toml (jacamar) or a container's seccomp profile (oci) into a policy",
+	{ "import", "F:o:", 1, 1, "--from jacamar|oci [-o FILE] FOREIGN",
+	    "turn a jacamar.toml of Jacamar CI, or a container's seccomp profile, into a policy",
 	    run_import },
 	{ "audit", "c:NA:", 0, 1, "[-c FILE] [--arch ARCH] [--json] [FILE|-]",
 	    "turn the kernel's records of refused calls into sentences, from a log or live",
@@ -622,33 +620,34 @@ static const struct command {
 	    "say what this kernel and machine lack of what the policy needs", run_doctor },
 	{ "digest", "c:", 0, 0, "[-c FILE]",
 	    "print what a site can pin: one number for all that the policy means", run_digest },
-	{ "gitlab", "c:", 1, INT_MAX, "[-c FILE] STEP [DRIVER...]",
+	{ "gitlab", "c:", 1, INT_MAX, "[-c FILE] config|prepare|run|cleanup [DRIVER...]",
 	    "be GitLab Runner's custom executor, alone or in front of a driver", run_gitlab },
+	{ "supervise", "", 6, 6, "SOCKET IMAGE STAGE PROGRAM FILE CI",
+	    "tell what a stage refuses; stagefence starts it, nobody else", run_supervise },
 };
 
 static void print_help(FILE *to)
 {
 	fprintf(to, "usage: stagefencectl COMMAND [OPTION...]\n\n");
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-		fprintf(to, "  %-8s %-26s %s\n", commands[i].name, commands[i].arguments,
-		    commands[i].what);
+		fprintf(to, "  %-9s %s\n              %s\n", commands[i].name,
+		    commands[i].arguments, commands[i].what);
 	fprintf(to,
-	    "\n  -c FILE    this policy instead of " PATH_CONF " and its drop-ins\n"
-	    "  -s STAGE   this stage only\n"
-	    "  --junit FILE  write a report for a CI service there, too\n"
-	    "  -o FILE    write the compiled policy (import, export: what they make) there; - is "
-	    "standard "
-	    "output\n"
-	    "  --verify   read the filters back from the kernel and compare them; for root\n"
-	    "  -v         say which files were read\n"
+	    "\n  -c FILE       this policy instead of " PATH_CONF " and its drop-ins\n"
+	    "  -s STAGE      this stage only\n"
+	    "  -o FILE       write the compiled policy (import, export: what they make) there; -: "
+	    "standard output\n"
+	    "  -v            say which files were read\n"
 	    "  --arch ARCH   for x86_64, x86, x32, aarch64, riscv64, ppc64le or s390x, not for "
 	    "here\n"
 	    "  --json        JSON instead of text\n"
-	    "  --to FORMAT   oci, bpf, pfc, systemd or c\n"
-	    "  --from FORMAT  jacamar or oci\n"
+	    "  --junit FILE  write a report for a CI service there, too\n"
+	    "  --from WHAT   whose file it is\n"
+	    "  --to WHAT     who is to read it\n"
 	    "  --lossy       write also what does not mean quite the same, and stricter\n"
 	    "  --kubernetes  print what a pod says to use the profile\n"
-	    "  -h, -V     print this, or the version\n\n"
+	    "  --verify      read the filters back from the kernel and compare them; for root\n"
+	    "  -h, -V        print this, or the version\n\n"
 	    "Exit status: 0 good, 1 the answer is no, 2 wrong usage.\n");
 }
 

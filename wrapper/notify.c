@@ -73,6 +73,7 @@ struct supervisor {
 	size_t sink_count;
 	struct report *report;
 	int socket, agent;
+	int command;   /* pidfd; -1: not known, before Linux 5.3 */
 	bool answered; /* the wrapper has been told that it may go on */
 	struct answerer main, deputy;
 	/* between the two threads: see stand_by() */
@@ -415,6 +416,7 @@ static void explain(
 		return;
 	what->file = image_note(v->image, rule->file);
 	what->line = rule->line;
+	what->by_floor = rule->by_floor != 0;
 	if (rule->line == 0)
 		what->file = NULL;
 }
@@ -623,25 +625,34 @@ static bool start_deputy(struct supervisor *v)
 	return true;
 }
 
-/* Until the last confined process is gone. */
+/*
+ * Until the last confined process is gone. The job's own standard error is let go when the command
+ * ends: a runner reads a job's log to its end, and a daemon that the job left behind, which has let
+ * go of the log itself, must not keep the runner waiting through us.
+ */
 static void serve(struct supervisor *v)
 {
 	/* Linux 6.6: whoever is answered runs on this processor at once; a third of the time */
 	enum { SYNC_WAKE_UP = 1 };
-	struct pollfd p = { v->main.listener, POLLIN, 0 };
+	struct pollfd p[] = { { v->main.listener, POLLIN, 0 }, { v->command, POLLIN, 0 } };
 
 	ioctl(v->main.listener, _IOW('!', 4, uint64_t), SYNC_WAKE_UP);
 	for (;;) {
-		if (poll(&p, 1, -1) < 0) {
+		if (poll(p, sizeof p / sizeof p[0], -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return;
 		}
-		if (p.revents & POLLIN) {
+		if (p[0].revents & POLLIN) {
 			if (!answer(v))
 				return;
-		} else if (p.revents != 0)
+		} else if (p[0].revents != 0)
 			return;
+		if (p[1].revents != 0) {
+			report_let_go(v->report);
+			close(FIRST_OTHER - 1); /* standard error */
+			p[1].fd = -1;
+		}
 	}
 }
 
@@ -672,8 +683,10 @@ static bool open_sinks(struct supervisor *v, int image, const char *file, const 
 	close_others(v);
 	v->report = report_open(
 	    v->sinks, v->sink_count, stage_name(v), annotations[0] != NULL ? annotations : NULL);
-	if (v->report != NULL && wrapper_of(v) > 0)
+	if (v->report != NULL && wrapper_of(v) > 0) {
 		report_within(v->report, wrapper_of(v));
+		v->command = (int)syscall(__NR_pidfd_open, wrapper_of(v), 0);
+	}
 	return v->report != NULL;
 }
 
@@ -722,6 +735,7 @@ bool notify_supervise(char **argv)
 	struct supervisor v = { .arena = arena_new(),
 		.socket = atoi(argv[0]),
 		.agent = -1,
+		.command = -1,
 		.main = { .listener = -1 } };
 	char folder[PATH_MAX];
 	bool good;

@@ -239,7 +239,7 @@ void reach_note(const struct policy *p, const char *file, struct arena *a)
 
 void reach_print(const struct policy *p, struct arena *a)
 {
-	struct weak *list;
+	struct weak *list = NULL;
 	size_t count = 0, stages = 0;
 
 	for (size_t i = 0; i < p->stage_count; i++)

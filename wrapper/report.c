@@ -53,6 +53,8 @@ struct sink {
 	enum format format;
 	int fd;
 	bool is_socket, blocking, gone;
+	bool held;   /* the job's own, and its reader may wait for the last one to close it */
+	bool silent; /* not now, or not any more */
 	int64_t wait_again; /* seconds: not before, for somebody who does not read */
 	uint64_t lost;
 };
@@ -62,7 +64,7 @@ struct kind {
 	uint64_t count, last;
 	struct refusal what; /* data, action, file, line */
 	struct where where;
-	bool shown;
+	bool shown, summed;
 	unsigned form_count;
 	uint64_t forms[FORMS]; /* of the arguments that were told */
 };
@@ -166,6 +168,8 @@ static bool wait_for_room(struct sink *s)
 /* One write each. What cannot be written is lost, and counted: an answer waits for us. */
 static void put_bytes(struct sink *s, const char *bytes, size_t size)
 {
+	if (s->silent)
+		return;
 	for (unsigned tries = 0; tries < 4 && !s->gone; tries++) {
 		ssize_t n;
 
@@ -408,13 +412,13 @@ static void json_repeats(struct report *r, const struct kind *k, const char *nam
 	json_end(r, &j, LINE_SIZE);
 }
 
-static void json_total(struct report *r, uint64_t lost)
+static void json_total(struct report *r, uint64_t dropped, uint64_t lost)
 {
 	struct json j;
 
 	json_begin(r, &j, "end");
 	json_number(&j, "refused", (int64_t)r->refused);
-	json_number(&j, "untold", (int64_t)r->dropped);
+	json_number(&j, "untold", (int64_t)dropped);
 	json_number(&j, "lost", (int64_t)lost);
 	json_end(r, &j, LINE_SIZE);
 }
@@ -581,6 +585,15 @@ static void hint_text(
 	}
 	if (d->call == NULL) {
 		line_put(l, "no table knows this call: no rule can allow it");
+		return;
+	}
+	if (what->by_floor) {
+		line_put(l, "this holds in every stage, whatever it says: only a change of ");
+		if (what->file != NULL)
+			put_rule(l, what);
+		else
+			line_put(l, "the floor");
+		line_put(l, " allows it");
 		return;
 	}
 	line_format(l,
@@ -820,6 +833,7 @@ static bool take_fd(struct sink *s, const char *word, int fd)
 		return false;
 	}
 	s->is_socket = S_ISSOCK(st.st_mode);
+	s->held = !S_ISREG(st.st_mode);
 	s->fd = -1;
 	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) {
 		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -979,7 +993,7 @@ static struct kind *most_frequent(struct report *r)
 	for (unsigned i = 0; i < KINDS; i++) {
 		struct kind *k = &r->kinds[i];
 
-		if (k->hash != 0 && k->count > 1 && untold(k) > 0 &&
+		if (k->hash != 0 && !k->summed && k->count > 1 && untold(k) > 0 &&
 		    (most == NULL || k->count > most->count))
 			most = k;
 	}
@@ -1005,7 +1019,7 @@ static void put_section(struct report *r, bool begins)
 			put_bytes(&r->sinks[i], text, (size_t)n);
 }
 
-static void put_total(struct report *r, uint64_t kinds)
+static void put_total(struct report *r, uint64_t dropped, uint64_t kinds)
 {
 	char text[LINE_SIZE];
 	struct line l;
@@ -1013,43 +1027,68 @@ static void put_total(struct report *r, uint64_t kinds)
 	begin_text(r, &l, text, sizeof text);
 	line_format(&l, "%llu calls were refused", (unsigned long long)r->refused);
 	if (kinds > 0)
-		line_format(&l, ", %llu of them untold, of %llu kinds",
-		    (unsigned long long)r->dropped, (unsigned long long)kinds);
+		line_format(&l, ", %llu of them untold, of %llu kinds", (unsigned long long)dropped,
+		    (unsigned long long)kinds);
 	end_text(&l);
 	put_text(r, l.text, l.used);
 	if (has(r, JOURNAL))
 		put_journal(r, NULL, NULL, l.text, l.used);
 }
 
-void report_close(struct report *r)
+/* To those that are not silent. It can come twice: what it takes is only marked. */
+static void put_summary(struct report *r)
 {
 	unsigned repeated = 0;
-	uint64_t kinds, lost = 0;
+	uint64_t kinds = r->dropped_kinds, dropped = r->dropped, lost = 0;
 	struct kind *k;
 
-	if (r == NULL)
-		return;
-	kinds = r->dropped_kinds;
 	if (r->untold > 0)
 		put_untold(r);
+	for (unsigned i = 0; i < KINDS; i++)
+		r->kinds[i].summed = false;
 	for (k = most_frequent(r); k != NULL && repeated < SUMMARY_MAX; k = most_frequent(r)) {
 		if (repeated++ == 0)
 			put_section(r, true);
 		put_repeats(r, k);
-		k->hash = 0;
+		k->summed = true;
 	}
-	for (unsigned i = 0; i < KINDS; i++)
-		if (r->kinds[i].hash != 0 && untold(&r->kinds[i]) > 0) {
+	for (unsigned i = 0; i < KINDS; i++) {
+		k = &r->kinds[i];
+		if (k->hash != 0 && !k->summed && untold(k) > 0) {
 			kinds++;
-			r->dropped += untold(&r->kinds[i]);
+			dropped += untold(k);
 		}
+	}
 	for (size_t i = 0; i < r->sink_count; i++)
 		lost += r->sinks[i].lost;
 	if (repeated > 0 || kinds > 0)
-		put_total(r, kinds);
+		put_total(r, dropped, kinds);
 	if (repeated > 0)
 		put_section(r, false);
 	if (has(r, JSON) && r->refused > 0)
-		json_total(r, lost);
+		json_total(r, dropped, lost);
+}
+
+void report_let_go(struct report *r)
+{
+	for (size_t i = 0; i < r->sink_count; i++)
+		r->sinks[i].silent = !r->sinks[i].held;
+	put_summary(r);
+	for (size_t i = 0; i < r->sink_count; i++) {
+		struct sink *s = &r->sinks[i];
+
+		s->silent = s->held;
+		if (s->held && s->fd >= 0) {
+			close(s->fd);
+			s->fd = -1;
+		}
+	}
+}
+
+void report_close(struct report *r)
+{
+	if (r == NULL)
+		return;
+	put_summary(r);
 	free_report(r);
 }

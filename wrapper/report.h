@@ -6,11 +6,11 @@
  *
  * For the supervisor, which answers whatever happens here: a sink that is stuck, full or gone costs
  * a line, and at most some 50 ms. Only memory that a job's own page faults serve (userfaultfd,
- *FUSE) can hold report_refusal() up for longer: somebody else must answer then.
+ * FUSE) can hold report_refusal() up for longer: somebody else must answer then.
  *
  * After report_open() these system calls are made, and no others: openat, read, pread64, close,
  * newfstatat, fstat, process_vm_readv, write, sendto, poll (ppoll), clock_gettime, getpid; no
- *memory is allocated. report_close() also gives memory back (munmap, brk).
+ * memory is allocated. report_close() also gives memory back (munmap, brk).
  */
 #ifndef STAGEFENCE_REPORT_H
 #define STAGEFENCE_REPORT_H
@@ -29,6 +29,7 @@ struct refusal {
 	const char *stage;
 	const char *file; /* the rule that decided; NULL: none */
 	unsigned line;
+	bool by_floor;    /* it decided whatever the stage says */
 	const char *hint; /* how to allow it, in place of the usual words; or NULL */
 };
 
@@ -57,6 +58,10 @@ void report_refusal(
 /* So many more calls were refused, by somebody else, while report_refusal() was held up. For lines
  * only while that still is so. */
 void report_untold(struct report *r, uint64_t count);
+
+/* The summary to the descriptors that were the job's, unless they are regular files, and nothing
+ * more: whoever reads a pipe waits until all have closed it. */
+void report_let_go(struct report *r);
 
 void report_close(struct report *r); /* the summary; NULL is good */
 

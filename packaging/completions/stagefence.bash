@@ -68,7 +68,7 @@ _stagefence_offer() {
 }
 
 _stagefence() {
-	local cur=${COMP_WORDS[COMP_CWORD]} program=${1##*/} usage='' file='' first=1 i kind word after=''
+	local cur=${COMP_WORDS[COMP_CWORD]} program=${1##*/} usage='' file='' first=1 i kind word before after=''
 	COMPREPLY=()
 	if [ "$program" = stagefencectl ]; then
 		if [ "$COMP_CWORD" = 1 ]; then
@@ -117,7 +117,14 @@ _stagefence() {
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_stagefence_options "$usage")" -- "$cur")
 	else
-		[[ $usage =~ (^| )A\ B( |$) ]] && _stagefence_offer A "$cur" "$file" || _stagefence_offer FILE "$cur" "$file"
+		kind=FILE before=''
+		[[ ! $usage =~ (^| )A\ B( |$) ]] || kind=A
+		# one word of several, which is no option's value
+		for word in $usage; do
+			[[ -n $after || $before == -* || ! $word =~ ^[a-z]+(\|[a-z]+)+$ ]] || kind=$word
+			before=$word
+		done
+		_stagefence_offer "$kind" "$cur" "$file"
 	fi
 }
 

@@ -85,6 +85,12 @@ function __stagefence_complete
             __stagefence_run stagefencectl -h | string replace -rf '^  ([a-z]+) .*' '$1'
             return
         end
+        # one word of several, which is no option's value
+        set -l choice (string match -r '(?:^|[^ -][^ ]* )([a-z]+(?:\|[a-z]+)+)(?: |$)' -- (__stagefence_usage))
+        if test -n "$choice[2]"; and not contains -- $words[-1] (string split '|' -- $choice[2])
+            string split '|' -- $choice[2]
+            return
+        end
         string match -qr '(^| )A B( |$)' -- (__stagefence_usage); and __stagefence_stages
         __fish_complete_path "$cur"
     else

@@ -12,6 +12,7 @@ int main(int argc, char **argv)
 {
 	const char *what = "tricks";
 	long result = -1;
+	char letter;
 
 	errno = EINVAL;
 	if (argc == 2 && strcmp(argv[1], "debug") == 0) {
@@ -19,7 +20,11 @@ int main(int argc, char **argv)
 		result = ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	} else if (argc == 2 && strcmp(argv[1], "type") == 0) {
 		what = "TIOCSTI";
-		result = ioctl(0, TIOCSTI, "x");
+		/* a command for whoever sits at the terminal, letter by letter */
+		for (const char *next = "exit\n"; *next != '\0'; next++) {
+			letter = *next;
+			result = ioctl(0, TIOCSTI, &letter);
+		}
 	}
 	printf("tricks: %s: %s\n", what, result == 0 ? "done" : strerror(errno));
 	return result != 0;
