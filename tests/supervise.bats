@@ -35,7 +35,7 @@ fenced() {
 start_agent() {
 	rm -f agent.sock
 	"$helpers/agent" "$PWD/agent.sock" >heard 3>&- &
-	for _ in {1..50}; do grep -q ready heard && break || sleep 0.1; done
+	for _ in {1..50}; do grep -qs ready heard && break || sleep 0.1; done
 }
 
 # the supervisor, from within a job
@@ -609,7 +609,7 @@ with_agent() { # COMMAND...
 		rm -f meeting/agent.sock
 		"$helpers/agent" "$PWD/meeting/agent.sock" >heard 3>&- &
 		agents+=($!)
-		for _ in {1..50}; do grep -q ready heard && break || sleep 0.1; done
+		for _ in {1..50}; do grep -qs ready heard && break || sleep 0.1; done
 	}
 	listening
 	chmod 777 meeting
@@ -633,7 +633,6 @@ with_agent() { # COMMAND...
 
 @test "under an agent nobody gets a second listener either" {
 	run -0 with_agent "$listen" second
-	echo "$output"
 	[ "${lines[0]}" = "listener: EBUSY" ]
 }
 
