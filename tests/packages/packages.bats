@@ -113,11 +113,12 @@ on_copy() {
 	done
 	# Debian's own start files lack the note of control flow protection, so no ordinary program can have it
 	hardening-check --nocfprotection all/usr/sbin/stagefencectl
-	[ ! -e all/usr/lib/*/stagefence/spank_stagefence.so ] || hardening-check --nocfprotection all/usr/lib/*/stagefence/spank_stagefence.so
 	# Freestanding: there is no libc that a smashed stack could be reported to, and no relocation to be made read-only.
 	# hardening-check knows no static-pie.
-	local multiarch free
+	local multiarch free spank
 	multiarch=$(dpkg-architecture -q DEB_HOST_MULTIARCH)
+	spank=all/usr/lib/$multiarch/stagefence/spank_stagefence.so
+	[ ! -e "$spank" ] || hardening-check --nocfprotection "$spank"
 	hardening-check --nostackprotector --norelro --nopie all/usr/bin/stagefence "all/usr/lib/$multiarch/stagefence/libstagefence.so"
 	free=(all/usr/bin/stagefence "all/usr/lib/$multiarch/stagefence/libstagefence.so")
 	# 32-bit programs have no control flow protection that the kernel would know
@@ -255,6 +256,12 @@ on_copy() {
 		cat /etc/stagefence/conf.d/mine.conf
 		rm -r /etc/stagefence
 		quiet dpkg -i $debs/libstagefence_*.deb $debs/stagefence_*.deb
+		# Slurm itself may not be here
+		if [ -e $debs/stagefence-slurm_*.deb ]; then
+			quiet dpkg --force-depends -i $debs/stagefence-slurm_*.deb
+			dpkg -V stagefence-slurm
+			quiet dpkg -P stagefence-slurm
+		fi
 		quiet dpkg -P stagefence libstagefence
 		left "$@"'
 	echo "$output"
@@ -346,6 +353,11 @@ on_copy() {
 		cat /etc/stagefence/conf.d/mine.conf
 		rm -r /etc/stagefence
 		install -i $rpms/RPMS/x86_64/*stagefence-0*.rpm
+		if [ -e $rpms/RPMS/x86_64/stagefence-slurm-*.rpm ]; then
+			install -i $rpms/RPMS/x86_64/stagefence-slurm-*.rpm
+			verify stagefence-slurm
+			install -e stagefence-slurm
+		fi
 		install -e stagefence libstagefence
 		left "$@"'
 	echo "$output"
