@@ -501,7 +501,7 @@ maps: EACCES" ]
 
 @test "without stagefencectl the fence stands without reports, and one line says so" {
 	run -1 within 30 "$tests/helpers/machine" "$PWD/p.conf" bash -c \
-		'rm "$COMPILER" && exec "$WRAPPER" -c p.sfi -s told -- mkdir out'
+		'rm "$COMPILER" && exec "$WRAPPER" -s told -- mkdir out'
 	[[ $output == "stagefence: stage told runs without reports: stagefencectl, which would supervise it, is not there"* ]]
 	[ ! -e out ]
 }
