@@ -256,14 +256,14 @@ status 1
 	[ "${lines[-1]}" = "status 125" ]
 }
 
-stale="stagefence: cannot run /usr/local/bin/stagefence (is it installed, and /proc mounted?)"
+stale="stagefence: cannot run INSTALLED (is it installed, and /proc mounted?)"
 refused="mkdir: cannot create directory 'made': Operation not permitted"
 
 @test "an image that another compiler made is not fresh; without any compiler it is" {
 	run -0 on_machine "stages = ( $refusing );" '
 		export STAGEFENCE_STAGE=nomkdir
-		compiler=/usr/local/sbin/stagefencectl
-		rm /usr/local/bin/stagefence
+		compiler=$COMPILER
+		rm $WRAPPER
 		try() { shimmed mkdir made || echo "$1: $?"; }
 		try fresh
 		mv $compiler away; try "no compiler"
@@ -274,9 +274,9 @@ refused="mkdir: cannot create directory 'made': Operation not permitted"
 fresh: 1
 $refused
 no compiler: 1
-$stale
+${stale//INSTALLED/$WRAPPER}
 another compiler: 125
-$stale
+${stale//INSTALLED/$WRAPPER}
 the same, but moved: 125
 $refused
 compiled again: 1" ]
@@ -286,15 +286,15 @@ compiled again: 1" ]
 	needs root # to cover a file of the system's
 	run -0 on_machine "stages = ( $refusing );" '
 		export STAGEFENCE_STAGE=nomkdir
-		library=$(realpath "$(ldd /usr/local/sbin/stagefencectl | sed -n "s/.*libseccomp[^ ]* => \\([^ ]*\\).*/\\1/p")")
-		rm /usr/local/bin/stagefence
+		library=$(realpath "$(ldd $COMPILER | sed -n "s/.*libseccomp[^ ]* => \\([^ ]*\\).*/\\1/p")")
+		rm $WRAPPER
 		try() { shimmed mkdir made || echo "$1: $?"; }
 		try fresh
 		cp -p "$library" copy; mount --bind copy "$library"; try "another library"
 		umount "$library"; try "the same"'
 	[ "$output" = "$refused
 fresh: 1
-$stale
+${stale//INSTALLED/$WRAPPER}
 another library: 125
 $refused
 the same: 1" ]
