@@ -121,6 +121,11 @@ static bool needs_foreign(const struct image_header *h, const struct image_stage
 	return needs_fence(h, s, of) && (s->flags & STAGE_FOREIGN);
 }
 
+static bool needs_report(const struct image_header *h, const struct image_stage *s, uint32_t of)
+{
+	return needs_fence(h, s, of) && (s->flags & STAGE_REPORT);
+}
+
 /* Has the stage an answer of this kind? The prologue's own are left out. */
 static bool needs_action(const struct image_header *h, const struct image_stage *s, uint32_t action)
 {
@@ -528,7 +533,8 @@ static void see_listener(struct visit *v)
 	const uint32_t listen = FLAG_NEW_LISTENER;
 	struct probe sizes = probe_ask(ask_sizes, NULL), one = probe_ask(raise_one, &listen);
 	struct probe getfd = probe_ask(ask_getfd, NULL);
-	const char *who = users(v, needs_action, SECCOMP_RET_USER_NOTIF);
+	const char *asked = users(v, needs_action, SECCOMP_RET_USER_NOTIF);
+	const char *who = asked != NULL ? asked : users(v, needs_report, 0);
 
 	if (answered(one, LISTENING) && answered(sizes, 0))
 		tell(v, OK, "listener", "one was made; %s", use_text(v, who));
@@ -537,8 +543,9 @@ static void see_listener(struct visit *v)
 		    answered(one, -EBUSY)
 			? "somebody around us has one already, and there can be one only"
 			: unknown(v, answered(one, LISTENING) ? sizes : one),
-		    who != NULL ? "calls that are to be notified fail with ENOSYS: "
-				: "no stage uses it",
+		    asked != NULL     ? "calls that are to be notified fail with ENOSYS: "
+			: who != NULL ? "refused calls are refused, but not told: "
+				      : "no stage uses it",
 		    who != NULL ? who : "");
 	if (answered(getfd, -EBADF))
 		tell(v, OK, "pidfd_getfd", "there");
