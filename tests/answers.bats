@@ -31,7 +31,8 @@ comes_back() {
 		count=$((count + 1))
 	done
 	echo "$wrong"
-	[ -z "$wrong" ] && [ "$count" -ge 13 ]
+	[ -z "$wrong" ]
+	[ "$count" -ge 13 ]
 }
 
 @test "show prints the floor for stages to come, every attribute, and what is expected" {

@@ -99,7 +99,8 @@ good='version = 1; stages = ( { name = "x"; block_calls = [ "mkdir" ]; } );'
 		mistakes "${file##*/}" || wrong+=" ${file##*/}"
 		count=$((count + 1))
 	done
-	[ -z "$wrong" ] && [ "$count" -ge 20 ]
+	[ -z "$wrong" ]
+	[ "$count" -ge 20 ]
 }
 
 @test "the policies of policies/good are good" {
@@ -109,7 +110,8 @@ good='version = 1; stages = ( { name = "x"; block_calls = [ "mkdir" ]; } );'
 		accepted "${file##*/}" || wrong+=" ${file##*/}"
 		count=$((count + 1))
 	done
-	[ -z "$wrong" ] && [ "$count" -ge 5 ]
+	[ -z "$wrong" ]
+	[ "$count" -ge 5 ]
 }
 
 @test "good policies with CR LF, without a last line end, and of exactly 1 MiB are good" {
@@ -480,7 +482,8 @@ nobody() {
 	for arguments in 'check -x' 'check p.conf' 'check -c' 'compile -c p.conf' 'nonesuch' ''; do
 		# shellcheck disable=SC2086
 		gives 2 stagefencectl $arguments
-		[ -z "$output" ] && [ -n "$stderr" ]
+		[ -z "$output" ]
+		[ -n "$stderr" ]
 	done
 }
 

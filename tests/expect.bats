@@ -203,7 +203,8 @@ stages = ( { name = "s"; rules = (
 	run -1 stagefencectl test -c p.conf -s b
 	[ "${lines[0]}" = 1..2 ]
 	run -1 --separate-stderr stagefencectl test -c p.conf -s nope
-	[ -z "$output" ] && [ "$stderr" = "stagefencectl: p.conf: there is no stage nope" ]
+	[ -z "$output" ]
+	[ "$stderr" = "stagefencectl: p.conf: there is no stage nope" ]
 	run -0 --separate-stderr stagefencectl test -c p.conf -s c
 	[ "$output" = "1..0 # SKIP no expectations" ]
 	[[ "$stderr" == "stagefencectl: p.conf: note: nothing is expected of stage c: "* ]]
@@ -220,7 +221,8 @@ stages = ( { name = "s"; rules = (
 @test "a policy that is wrong is said to be, and nothing is tried" {
 	expects p 'block_calls = "mkdri";' '{ run = "touch ran"; }'
 	run -1 --separate-stderr stagefencectl test -c p.conf --junit r.xml
-	[ -z "$output" ] && [ ! -e r.xml ]
+	[ -z "$output" ]
+	[ ! -e r.xml ]
 	[ "$stderr" = "stagefencectl: p.conf:3: unknown system call mkdri" ]
 }
 
@@ -312,9 +314,11 @@ END
 		{ run = "yes line | head -n 1000"; status = 1; }'
 	run -1 within 20 stagefencectl test -c p.conf
 	[[ "${lines[1]}" == "not ok 1 "* ]]
-	[ "${#lines[4]}" -lt 5000 ] && [ "${lines[5]}" = "#   | ..." ]
+	[ "${#lines[4]}" -lt 5000 ]
+	[ "${lines[5]}" = "#   | ..." ]
 	[[ "${lines[6]}" == "ok 2 "* ]]
-	[ "${lines[-1]}" = "#   | ..." ] && [ "${#lines[@]}" -lt 60 ]
+	[ "${lines[-1]}" = "#   | ..." ]
+	[ "${#lines[@]}" -lt 60 ]
 }
 
 @test "control characters, XML and TAP specials and broken UTF-8 stay where they are" {

@@ -29,7 +29,8 @@ refused() {
 	run -0 within 120 "$helpers/random" -n 0 -x 25 -s 41 -e "$helpers/engine"
 	echo "$output"
 	[[ "$output" =~ ([0-9]+)\ profiles,\ ([0-9]+)\ judgments.*\ 0\ answers\ looser ]]
-	[ "${BASH_REMATCH[1]}" -ge 25 ] && [ "${BASH_REMATCH[2]}" -ge 500000 ]
+	[ "${BASH_REMATCH[1]}" -ge 25 ]
+	[ "${BASH_REMATCH[2]}" -ge 500000 ]
 	[[ "$output" == *" 0 disagreements" ]]
 }
 

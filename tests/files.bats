@@ -244,7 +244,8 @@ END
 	[ "$(asks admin ioctl 0 TCGETS)" = "ioctl with these arguments: allow" ]
 	needs program unshare
 	run $it namespaces unshare --user true
-	[ "$status" = 1 ] && [[ "$output" == *"Operation not permitted"* ]]
+	[ "$status" = 1 ]
+	[[ "$output" == *"Operation not permitted"* ]]
 }
 
 @test "a profile or stage of the site's takes the place of the vendor's of that name, and check says so" {

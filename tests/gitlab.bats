@@ -43,7 +43,10 @@ call after_script 0
 call upload_artifacts_on_success 0
 call cleanup_file_variables 0
 job success" ]
-	grep -qx "no symlink" out && grep -qx made out && grep -qx "no mkdir" out && grep -qx linked out
+	grep -qx "no symlink" out
+	grep -qx made out
+	grep -qx "no mkdir" out
+	grep -qx linked out
 }
 
 @test "a build's failure is the job's, with its own exit code each time" {
@@ -75,21 +78,24 @@ job success" ]
 	# bare, the same script runs through
 	echo 'echo a >f; ln f g; echo reached' >job/script
 	replay bash -c 'exec bash "$1"' run
-	grep -qx "job success" calls && grep -qx reached out
+	grep -qx "job success" calls
+	grep -qx reached out
 }
 
 @test "what is wrong with us is the runner's failure, and nothing runs" {
 	echo 'echo ran' >job/script
 	echo 'stages = (' >p.conf
 	run -0 job
-	grep -qx "call prepare_script 2" calls && grep -qx "job runner_system_failure" calls
+	grep -qx "call prepare_script 2" calls
+	grep -qx "job runner_system_failure" calls
 	run -1 grep -q ran out
 	cat >p.conf <<-'END'
 		version = 1;
 		stages = ( { name = "prepare_script"; }, { name = "get_sources"; } );
 	END
 	run -0 job
-	grep -qx "call build_script 2" calls && grep -qx "job runner_system_failure" calls
+	grep -qx "call build_script 2" calls
+	grep -qx "job runner_system_failure" calls
 	grep -q 'no stage answers to "build_script"' out
 	run -1 grep -q ran out
 }
@@ -112,7 +118,10 @@ job success" ]
 	echo 'mkdir after || echo "no mkdir"' >job/after_script
 	run -0 job
 	grep -qx "job success" calls
-	grep -qx "stage rest" out && grep -qx "no symlink" out && grep -qx "none below either" out && grep -qx "no mkdir" out
+	grep -qx "stage rest" out
+	grep -qx "no symlink" out
+	grep -qx "none below either" out
+	grep -qx "no mkdir" out
 }
 
 @test "no job passes its failure off as the runner's by taking stagefence's name" {
@@ -199,7 +208,8 @@ job success" ]
 	run -0 replay "$ctl" gitlab -c "$PWD/p.conf" run -- "$PWD/driver"
 	cat calls out
 	grep -qx "driver SCRIPT get_sources" out
-	grep -qx "call build_script 7" calls && grep -qx "job runner_system_failure" calls
+	grep -qx "call build_script 7" calls
+	grep -qx "job runner_system_failure" calls
 	sed -i 's/exit 7/kill -SYS $$/' driver
 	run -0 replay "$ctl" gitlab -c "$PWD/p.conf" run -- "$PWD/driver"
 	grep -qx "job script_failure 159" calls

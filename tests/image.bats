@@ -68,7 +68,8 @@ fenced_or_refused() {
 	for length in 0 1 3; do
 		head -c $length p.sfi >t.sfi
 		run -125 stagefence -c t.sfi -s build touch ran
-		[[ "$output" == "stagefencectl: t.sfi:"* ]] && [ ! -e ran ]
+		[[ "$output" == "stagefencectl: t.sfi:"* ]]
+		[ ! -e ran ]
 	done
 }
 

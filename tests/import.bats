@@ -61,7 +61,9 @@ allow_calls = [ $(every_call_but 'mkdir|mkdirat') ]"
 	done
 	run -159 stagefence -c p.conf mkdir fenced
 	run -159 env STAGEFENCE_STAGE= stagefence -c p.conf mkdir fenced
-	[ -d bare ] && [ ! -e fenced ] && [ -e "touched anything" ]
+	[ -d bare ]
+	[ ! -e fenced ]
+	[ -e "touched anything" ]
 }
 
 @test "block_all with the guide's short list: what is missing in it kills" {
@@ -83,7 +85,8 @@ block_calls = ["mkdir"]'
 		run -159 stagefence -c p.conf python3 -c 'import os; os.mkdir("fenced", dir_fd=os.open(".", os.O_RDONLY))'
 	fi
 	stagefence -c p.conf touch file
-	[ ! -e fenced ] && [ -e file ]
+	[ ! -e fenced ]
+	[ -e file ]
 	grep -q '^    log_blocked = true;' p.conf
 	# allow_calls may hold a sibling open
 	toml '[auth.seccomp]
@@ -436,7 +439,8 @@ allow_calls = $value"
 	toml $'[auth.seccomp]\nblock_calls = [ "mkdir" ]'
 	echo old >p.conf
 	carried_over
-	[ "$(ls)" = $'jacamar.toml\np.conf' ] && [ "$(stat -c %a p.conf)" = 644 ]
+	[ "$(ls)" = $'jacamar.toml\np.conf' ]
+	[ "$(stat -c %a p.conf)" = 644 ]
 	mkfifo fifo
 	mkdir folder
 	ln -s p.conf link
@@ -444,7 +448,9 @@ allow_calls = $value"
 		run -1 within 10 stagefencectl import --from jacamar -o "$file" jacamar.toml
 		[ "$output" = "stagefencectl: $file: there is something else than a regular file" ]
 	done
-	[ -p fifo ] && [ -d folder ] && [ -L link ]
+	[ -p fifo ]
+	[ -d folder ]
+	[ -L link ]
 }
 
 @test "wrong usage: exit 2" {

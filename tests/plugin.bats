@@ -44,7 +44,8 @@ stages = ( { name = "build"; base = "shell"; }, { name = "after_script"; base = 
 	for file in all one several base; do
 		stagefence -c $file.conf -s build mkdir $file
 		run -1 stagefence -c $file.conf -s after_script mkdir no
-		[ -d $file ] && [ ! -e no ]
+		[ -d $file ]
+		[ ! -e no ]
 	done
 	# the floor is asked under its own name, and holds in every stage
 	printf 'version = 1; floor = "after_script"; profiles = ( { name = "after_script"; plugin = "mkdir.so"; } );
@@ -55,7 +56,8 @@ stages = ( { name = "build"; allow_calls = [ "mkdir" ]; }, { name = "off"; disab
 	printf 'version = 1; profiles = ( { name = "after_script"; plugin = "mkdir.so"; } );
 stages = ( { name = "build"; base = "after_script"; } );\n' >profile.conf
 	stagefence -c profile.conf -s build mkdir profile
-	[ -d profile ] && [ ! -e no ]
+	[ -d profile ]
+	[ ! -e no ]
 }
 
 @test "a disabled stage's own plugin is not asked; the plugin of all stages is" {
@@ -83,7 +85,8 @@ echo 'plugin = "../conditions.so";' >/etc/stagefence/conf.d/last.conf
 stagefence -s after_script mkdir "$1/made"
 END
 	run -0 "$tests/helpers/machine" -e policy.conf bash inside "$PWD"
-	[ -d made ] && [ ! -e no ]
+	[ -d made ]
+	[ ! -e no ]
 }
 
 @test "a relative path begins in the folder of the policy file" {
@@ -93,7 +96,8 @@ END
 	run -1 stagefence -c deep/er/p.conf -s after_script mkdir no
 	run -1 stagefence -c "$PWD/deep/er/p.conf" -s after_script mkdir no
 	(cd deep && run -1 stagefence -c er/p.conf -s after_script mkdir no)
-	[ ! -e no ] && [ ! -e deep/no ]
+	[ ! -e no ]
+	[ ! -e deep/no ]
 }
 
 @test "a plugin can take away and not give: what the policy refuses stays refused, as the policy refuses it" {
@@ -185,7 +189,8 @@ stages = ( { name = "x"; plugin = [ "loosen.so", "conditions.so" ]; }, { name = 
 	done
 	mkdir there
 	run -159 stagefence -c p.conf -s x sh -c 'rmdir there'
-	[ -d there ] && [ ! -e no ]
+	[ -d there ]
+	[ ! -e no ]
 }
 
 @test "a plugin is a source of the image, its path the origin of its rules" {
@@ -218,8 +223,12 @@ END
 	[ "${lines[0]}" = refused ]
 	[ "${lines[1]}" = "stagefencectl: /etc/stagefence/stagefence.conf:1: plugin /etc/stagefence/mkdir.so: mkdir.so can be written by others (chmod go-w)" ]
 	[ "${lines[3]}" = "stagefencectl: /etc/stagefence/stagefence.conf:1: plugin /etc/stagefence/mkdir.so: mkdir.so: No such file or directory" ]
-	[ "${lines[2]}" = 125 ] && [ "${lines[4]}" = 125 ] && [ "${#lines[@]}" = 5 ]
-	[ -d made ] && [ ! -e no ] && [ ! -e ran ]
+	[ "${lines[2]}" = 125 ]
+	[ "${lines[4]}" = 125 ]
+	[ "${#lines[@]}" = 5 ]
+	[ -d made ]
+	[ ! -e no ]
+	[ ! -e ran ]
 }
 
 @test "plugins are for the compiler: a compiled policy runs without them" {
@@ -344,7 +353,8 @@ END
 		) &
 	done
 	wait
-	[ $((SECONDS - start)) -ge 9 ] && [ $((SECONDS - start)) -le 20 ]
+	[ $((SECONDS - start)) -ge 9 ]
+	[ $((SECONDS - start)) -le 20 ]
 	for stage in hang stop quiet left-behind; do
 		[ "$(cat $stage/said)" = "stagefencectl: p.conf:3: plugin ../bad.so: stage $stage: did not finish within 10 seconds" ]
 		[ "$(cat $stage/status)" = "$([ $stage = stop ] && echo 125 || echo 1)" ]
@@ -361,7 +371,8 @@ END
 	stagefencectl compile -c p.conf -o - >stdout.sfi </dev/zero
 	cmp p.sfi stdout.sfi
 	run -1 stagefence -c p.conf -s chatter mkdir no
-	[[ "$output" == "mkdir: cannot create directory"* ]] && one_line "$output"
+	[[ "$output" == "mkdir: cannot create directory"* ]]
+	one_line "$output"
 	# nor can it reach what the compiler or its caller has open
 	stagefencectl compile -c p.conf -o open.sfi 7<p.conf 9>>p.conf
 	cmp p.sfi open.sfi

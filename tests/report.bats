@@ -525,7 +525,7 @@ END
 	# the reader has gone
 	{ within 60 "$drive" bash job.sh 2>&1 >out; echo "$?" >code; } | head -c 1 >/dev/null
 	[ "$(cat code) $(cat out)" = "0 end" ]
-	! ls -d out[0-9]* more 2>/dev/null
+	[ -z "$(ls -d out[0-9]* more 2>/dev/null)" ]
 }
 
 @test "a limit on the size of files ends no supervisor" {

@@ -117,7 +117,8 @@ closes() {
 	while read -r stage kind; do
 		start stagefence -c p.sfi -s "$stage" sleep 60
 		verify "$pid"
-		[ "$status" = 0 ] && [ -z "$stderr" ]
+		[ "$status" = 0 ]
+		[ -z "$stderr" ]
 		[[ ${lines[0]} =~ ^"process $pid (sleep), 1 thread: "(1 filter|2 filters)", no_new_privs "(on|off)$ ]]
 		[[ $output == *"stage $stage, $kind, as in the policy: "* ]]
 		closes "${lines[-1]}" "in force: stage $stage" "verified"

@@ -76,7 +76,8 @@ script() { # FILE LINE...
 	[[ $output == *n0* && $output == *n1* ]]
 	[ "$(grep -c 'Operation not permitted' <<<"$output")" = 2 ]
 	run -0 steps -p other -N2 -n2 sh -c 'mkdir made-$SLURMD_NODENAME'
-	[ -d made-n0 ] && [ -d made-n1 ]
+	[ -d made-n0 ]
+	[ -d made-n1 ]
 }
 
 @test "no_new_privs = false: root's daemons raise it without" {
@@ -95,7 +96,8 @@ script() { # FILE LINE...
 	script prolog '#!/bin/sh' 'echo unset LD_PRELOAD' 'mkdir by-prolog || true'
 	run steps --task-prolog="$folder/prolog" -n1 mkdir a
 	[[ $output == *"Operation not permitted"* ]]
-	[ ! -e a ] && [ ! -e by-prolog ]
+	[ ! -e a ]
+	[ ! -e by-prolog ]
 	# a static program, as a step and as a script's interpreter
 	run steps -n1 "$SLURM_WORK/try-static" mkdir
 	[[ $output == *EPERM* ]]
@@ -107,7 +109,8 @@ script() { # FILE LINE...
 	script evil 'mkdir by-bash-env'
 	script job '#!/bin/bash' 'mkdir a'
 	run batch job --export=ALL,BASH_ENV="$folder/evil"
-	[ ! -e a ] && [ ! -e by-bash-env ]
+	[ ! -e a ]
+	[ ! -e by-bash-env ]
 	run steps --export=ALL,LD_PRELOAD="$folder/none.so",LD_AUDIT="$folder/none.so" -n1 mkdir a
 	[[ $output == *"Operation not permitted"* ]]
 }
@@ -141,7 +144,8 @@ script() { # FILE LINE...
 	# and where it cannot be told, nothing runs
 	echo "required $SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/site.sfi stagefencectl=/nonexistent" >"$plugstack"
 	run -125 steps -p told -n1 touch c
-	[[ $output == *"/nonexistent, the supervisor: No such file or directory"* ]] && [ ! -e c ]
+	[[ $output == *"/nonexistent, the supervisor: No such file or directory"* ]]
+	[ ! -e c ]
 	run -0 steps -p other -n1 touch c
 }
 
@@ -202,10 +206,12 @@ script() { # FILE LINE...
 		# `optional` would let tasks run free, were it left to Slurm
 		echo "optional $SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/$bad" >"$plugstack"
 		run -125 steps -n1 mkdir a
-		[[ $output == *"stagefence: task refused: "* ]] && [ ! -e a ]
+		[[ $output == *"stagefence: task refused: "* ]]
+		[ ! -e a ]
 		script job '#!/bin/bash' 'mkdir a'
 		run batch job
-		[[ $output == *"stagefence: task refused: "* ]] && [ ! -e a ]
+		[[ $output == *"stagefence: task refused: "* ]]
+		[ ! -e a ]
 	done
 	echo "required $plugin" >"$plugstack"
 	healthy
