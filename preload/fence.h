@@ -74,7 +74,10 @@ static inline unsigned fence_prologue(struct sock_filter *out, const uint32_t di
 	if (body_count > 3 && raw_same(&body[0], &load_arch, sizeof load_arch) &&
 	    body[1].code == JEQ && body[1].k == IMAGE_ARCH && body[1].jt == 0 &&
 	    raw_same(&body[2], &load_nr, sizeof load_nr)) {
-		with_arch = start + 1;
+		/* where it sends other architectures, if that is within a jump */
+		with_arch = start + 2 + body[1].jf;
+		if (with_arch - 2 > UINT8_MAX)
+			with_arch = start + 1;
 		again = start + 2;
 		with_nr = start + 3;
 	}

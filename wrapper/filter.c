@@ -501,11 +501,27 @@ static size_t reach(struct backwards *c, size_t at)
 	return put(c, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(c->count - at)));
 }
 
-static uint32_t off_middle(const struct range *r, size_t i, uint32_t from, uint32_t to)
+static bool same_answer(const struct range *r, const struct range *other)
+{
+	return r->chained == other->chained && (r->chained != NULL || r->action == other->action);
+}
+
+/* Is range i, of which two neighbours are there, one number amid others of one answer? It takes one
+ * comparison, where the borders of other ranges take two. */
+static bool is_island(const struct range *r, size_t i)
+{
+	return r[i].first + 1 == r[i + 1].first && same_answer(&r[i - 1], &r[i + 1]);
+}
+
+/* How far, doubled, range i begins from the middle of the numbers; a split beside an island counts
+ * as further, since it costs the island its one comparison. */
+static uint32_t off_middle(
+    const struct range *r, size_t count, size_t i, uint32_t from, uint32_t to)
 {
 	uint32_t at = 2 * (r[i].first < NUMBERS ? r[i].first : NUMBERS);
+	bool beside = (i > 1 && is_island(r, i - 1)) || (i + 1 < count && is_island(r, i));
 
-	return at > from + to ? at - from - to : from + to - at;
+	return (at > from + to ? at - from - to : from + to - at) + (beside ? (to - from) / 4 : 0);
 }
 
 /* Where to split ranges that end before end: the kernel walks the tree once for each number that
@@ -517,7 +533,7 @@ static size_t middle_of(const struct range *r, size_t count, uint32_t end)
 	size_t middle = count / 2;
 
 	for (size_t i = 1; i < count; i++)
-		if (off_middle(r, i, from, to) < off_middle(r, middle, from, to))
+		if (off_middle(r, count, i, from, to) < off_middle(r, count, middle, from, to))
 			middle = i;
 	return middle;
 }
@@ -526,17 +542,19 @@ static size_t middle_of(const struct range *r, size_t count, uint32_t end)
 static size_t put_tree(struct backwards *c, const struct range *r, size_t count, uint32_t end)
 {
 	size_t middle, high, low;
+	bool island;
 
 	if (count == 1)
 		return put_leaf(c, r);
-	middle = middle_of(r, count, end);
-	high = put_tree(c, r + middle, count - middle, end);
+	island = count == 3 && is_island(r, 1);
+	middle = island ? 1 : middle_of(r, count, end);
+	high = put_tree(c, r + middle, island ? 1 : count - middle, end);
 	low = put_tree(c, r, middle, r[middle].first);
 	high = reach(c, high);
 	low = reach(c, low);
 	return put(c,
-	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, r[middle].first,
-		(uint8_t)(c->count - high), (uint8_t)(c->count - low)));
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | (island ? BPF_JEQ : BPF_JGE) | BPF_K,
+		r[middle].first, (uint8_t)(c->count - high), (uint8_t)(c->count - low)));
 }
 
 static void put_chain(struct backwards *c, struct side *side)
