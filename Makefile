@@ -318,13 +318,18 @@ $(BUILD)/tests/plugins/%.so: tests/plugins/%.c wrapper/stagefence-plugin.h
 
 # ---- benchmarks: ratios in one run, no verdicts ----
 
-bench: all $(addprefix $(BUILD)/bench/,launch call allow)
+bench: all $(addprefix $(BUILD)/bench/,launch call allow floor)
 	tests/bench/run $(BUILD)
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(test_cflags) -O2 $(if $(filter allow,$*),$(libs_cflags)) -o $@ $< \
 	    $(if $(filter allow,$*),$(libs_ldlibs)) $(LDFLAGS)
+
+# linked as the wrapper is, whose floor it measures
+$(BUILD)/bench/floor: tests/bench/floor.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(wrap_cflags) -static-pie $(free_ld) -o $@ $<
 
 # ---- lint ----
 
