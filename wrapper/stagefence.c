@@ -89,23 +89,40 @@ static _Noreturn void die(const char *a, const char *b, const char *c)
 	raw_die(a, b, c, NULL, NULL);
 }
 
-/* Never given back: exec or exit does. Pages of the heap that are not used cost nothing. */
+/*
+ * All there is in .bss. Pages that are not used cost nothing, and the first is touched by the
+ * kernel, which clears what follows .dynamic there: an ordinary launch needs no other.
+ */
+static struct {
+	size_t used;
+	_Alignas(16) char bytes[64 << 10];
+} heap;
+
+/* Never given back: exec or exit does. */
 static void *memory(size_t size)
 {
-	static _Alignas(16) char heap[64 << 10];
-	static size_t used;
 	void *at;
 
 	size = (size + 15) & ~(size_t)15;
-	if (size <= sizeof heap - used) {
-		at = heap + used;
-		used += size;
+	if (size <= sizeof heap.bytes - heap.used) {
+		at = heap.bytes + heap.used;
+		heap.used += size;
 		return at;
 	}
 	at = raw_map(size, RAW_PROT_READ | RAW_PROT_WRITE, RAW_MAP_PRIVATE | RAW_MAP_ANONYMOUS, -1);
 	if (at == NULL)
 		die("out of memory", NULL, NULL);
 	return at;
+}
+
+/* Keeps the text at the beginning of what memory() gave last, and gives back the room behind it. */
+static char *fit(char *text)
+{
+	size_t size = (raw_length(text) + 1 + 15) & ~(size_t)15;
+
+	if (text >= heap.bytes && text < heap.bytes + heap.used)
+		heap.used = (size_t)(text - heap.bytes) + size;
+	return text;
 }
 
 /* a and b joined, in memory of their own. */
@@ -134,7 +151,7 @@ static char *own_folder(void)
 	while (n > 0 && path[n - 1] != '/')
 		n--;
 	path[n > 0 ? n : 0] = '\0';
-	return path;
+	return fit(path);
 }
 
 /* A tool of ours beside this executable (a build tree, a copied folder), else where it is
@@ -302,7 +319,9 @@ static const char *absolute(const char *path)
 	n = raw_call3(__NR_getcwd, (long)cwd, TRUST_PATH_MAX - 1, 0);
 	if (n < 0 || cwd[0] != '/') /* "(unreachable)..." */
 		die("the current folder has no name: give an absolute path", NULL, NULL);
-	return join(join(cwd, "/"), path);
+	cwd[n - 1] = '/'; /* for the 0 at the end */
+	cwd[n] = '\0';
+	return join(fit(cwd), path);
 }
 
 /* What -c names: a compiled image, or a policy to compile. */
@@ -410,7 +429,7 @@ static const char *find_program(const struct run *run)
 {
 	enum { NAME_SIZE = 256 };
 	const char *name = run->argv[0];
-	char *candidate = memory(TRUST_PATH_MAX + NAME_SIZE);
+	char *candidate;
 	size_t length = raw_length(name);
 	unsigned count;
 	const char *path = raw_env(run->env, "PATH", &count);
@@ -423,6 +442,7 @@ static const char *find_program(const struct run *run)
 		path = "/bin:/usr/bin";
 	if (length == 0 || length >= NAME_SIZE)
 		cannot_run(length == 0 ? "\"\"" : name, NULL, NULL, RAW_ENOENT);
+	candidate = memory(TRUST_PATH_MAX + NAME_SIZE);
 	for (;; path++) {
 		size_t n = 0;
 		struct raw_stat st;
@@ -436,7 +456,7 @@ static const char *find_program(const struct run *run)
 			raw_copy(candidate + n, name, length + 1);
 			if (raw_statx(RAW_AT_FDCWD, candidate, 0, &st) == 0) {
 				if ((st.mode & RAW_S_IFMT) == RAW_S_IFREG && executable(candidate))
-					return candidate;
+					return fit(candidate);
 				error = RAW_EACCES;
 			}
 		}
@@ -1114,7 +1134,7 @@ static int start_supervisor(struct run *run, uint32_t stage, uint32_t program,
 static bool raise_listened(
     struct run *run, uint32_t stage, uint32_t number, const struct sock_filter *code)
 {
-	static struct supervise_stack stack[2];
+	struct supervise_stack *stack = memory(2 * sizeof *stack);
 	const struct image_stage *s = image_stage(run->image, stage);
 	const struct image_program *p = image_program(run->image, number);
 	const enum fence_listener listener = s->flags & STAGE_AGENT ? FENCE_AGENT : FENCE_REPORT;
