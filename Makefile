@@ -345,7 +345,8 @@ lint: $(BUILD)/stagefence-groups.7
 	    -Wno-analyzer-use-of-uninitialized-value -Werror -c -o /dev/null $$f || exit 1; done
 	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -D__x86_64__ \
 	    --suppress=missingIncludeSystem $(paths) preload wrapper
-	clang-tidy --quiet --warnings-as-errors='*' $(ctl_sources) -- -std=c11 -D_GNU_SOURCE $(paths) $(libs_cflags)
+	printf '%s\n' $(ctl_sources) | xargs -P "$$(nproc)" -I FILE \
+	    clang-tidy --quiet --warnings-as-errors='*' FILE -- -std=c11 -D_GNU_SOURCE $(paths) $(libs_cflags)
 	shellcheck --severity=warning --exclude=SC2154,SC2030,SC2031,SC2164 $(shell_files)
 	mandoc -Tlint -W warning $(pages)
 

@@ -112,7 +112,7 @@ same() {
 		# a libseccomp that does not forget is good, too
 		case $output in
 		*"by i386 with log"*)
-			[ "$status" = $([ $action = ALLOW ] && echo 1 || echo 0) ]
+			[ "$status" = "$([ $action = ALLOW ] && echo 1 || echo 0)" ]
 			[[ "$output" == *"$([ $action = ALLOW ] && echo cannot be said here || echo here it is as the rules say)"* ]]
 			;;
 		*) [ "$status" = 0 ] ;;

@@ -36,32 +36,32 @@ static const struct names {
 };
 
 struct constant {
-	uint32_t at; /* in names */
 	uint64_t x86_64, aarch64, elsewhere;
+	uint32_t at; /* in names */
 	bool hidden; /* const_name() prefers another */
 };
 
 static const struct constant constants[] = {
-#define C(name, value) { offsetof(struct names, at_##name), value, value, value, false },
+#define C(name, value) { value, value, value, offsetof(struct names, at_##name), false },
 #define D(name, x86_64, aarch64) \
-	{ offsetof(struct names, at_##name), x86_64, aarch64, NONE, false },
-#define A(name, value) { offsetof(struct names, at_##name), value, value, value, true },
-#define P(name, value) { offsetof(struct names, at_##name), value, value, NONE, false },
-#define B(name, value) { offsetof(struct names, at_##name), value, value, NONE, true },
-#define S(name, number) { offsetof(struct names, at_##name), number, number, number, false },
+	{ x86_64, aarch64, NONE, offsetof(struct names, at_##name), false },
+#define A(name, value) { value, value, value, offsetof(struct names, at_##name), true },
+#define P(name, value) { value, value, NONE, offsetof(struct names, at_##name), false },
+#define B(name, value) { value, value, NONE, offsetof(struct names, at_##name), true },
+#define S(name, number) { number, number, number, offsetof(struct names, at_##name), false },
 #define Q(name, command) \
-	{ offsetof(struct names, at_##name), (uint64_t)(command) << 8, (uint64_t)(command) << 8, \
-		(uint64_t)(command) << 8, false },
+	{ (uint64_t)(command) << 8, (uint64_t)(command) << 8, (uint64_t)(command) << 8, \
+		offsetof(struct names, at_##name), false },
 #include "consts.def"
 };
 
 static const struct constant errnos[] = {
-#define E(name, number) { offsetof(struct names, at_##name), number, number, number, false },
+#define E(name, number) { number, number, number, offsetof(struct names, at_##name), false },
 #include "consts.def"
 };
 
 static const struct constant signals[] = {
-#define S(name, number) { offsetof(struct names, at_##name), number, number, number, false },
+#define S(name, number) { number, number, number, offsetof(struct names, at_##name), false },
 #include "consts.def"
 };
 

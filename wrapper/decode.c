@@ -579,8 +579,8 @@ static void put_fcntl_arg(struct view *v)
 	const char *name = fcntl_name((uint32_t)arg(v, v->at - 1));
 
 	if (name == NULL)
-		put_hex(v);
-	else if (strcmp(name, "F_SETFL") == 0)
+		name = "";
+	if (strcmp(name, "F_SETFL") == 0)
 		put_open(v);
 	else if (strcmp(name, "F_SETFD") == 0)
 		put_flags(v, "FD_CLOEXEC", own(v));

@@ -248,11 +248,9 @@ static bool write_exit_code(int status)
 	if (path == NULL)
 		return true;
 	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
-	if (fd < 0 || fstat(fd, &st) != 0)
-		why = strerror(errno);
-	else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+	if (fd >= 0 && fstat(fd, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_nlink != 1))
 		why = "is no regular file of one name";
-	else if (ftruncate(fd, 0) != 0 || write(fd, text, (size_t)n) != n)
+	else if (fd < 0 || ftruncate(fd, 0) != 0 || write(fd, text, (size_t)n) != n)
 		why = strerror(errno);
 	if (fd >= 0)
 		close(fd);

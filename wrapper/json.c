@@ -61,7 +61,7 @@ static void begin(struct json *j, const char *key)
 	}
 }
 
-static void open(struct json *j, const char *key, char opening, char closing)
+static void nest(struct json *j, const char *key, char opening, char closing)
 {
 	begin(j, key);
 	putc(opening, j->out);
@@ -71,12 +71,12 @@ static void open(struct json *j, const char *key, char opening, char closing)
 
 void json_object(struct json *j, const char *key)
 {
-	open(j, key, '{', '}');
+	nest(j, key, '{', '}');
 }
 
 void json_array(struct json *j, const char *key)
 {
-	open(j, key, '[', ']');
+	nest(j, key, '[', ']');
 }
 
 void json_close(struct json *j)

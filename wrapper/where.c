@@ -418,7 +418,7 @@ static void find_sources(struct shell *s)
 /* The end of a name says more than its beginning, and ./ nothing. */
 static void keep_script(char script[WHERE_SCRIPT], const char *name)
 {
-	size_t length = strlen(name);
+	size_t length;
 	char safe[NAME_MAX_BYTES + 1];
 	struct line l;
 
