@@ -123,6 +123,13 @@ struct image_program {
 /* In place of a call's number: any that a table knows, and any that none does. */
 enum { IMAGE_CALL_KNOWN = -1, IMAGE_CALL_UNKNOWN = -2 };
 
+/* Where a rule stands, for who wants another answer. */
+enum image_whose {
+	IMAGE_OF_BASE,  /* a base, or a default: a rule of the stage goes before it */
+	IMAGE_OF_FLOOR, /* or a plugin: no stage can allow it */
+	IMAGE_OF_STAGE  /* the stage itself, written for this call */
+};
+
 /* The decision list of each stage in order: the first rule whose conditions hold decides. For
  * refusals' reports. */
 struct image_rule {
@@ -130,7 +137,7 @@ struct image_rule {
 	int32_t call;        /* the native number, or IMAGE_CALL_* */
 	uint32_t line, file; /* where it was written; file is an offset into IMAGE_NOTES */
 	uint32_t condition_first, condition_count;
-	uint32_t by_floor; /* or by a plugin: no stage can allow it */
+	uint32_t whose; /* enum image_whose */
 };
 
 struct image_condition {

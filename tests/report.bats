@@ -350,7 +350,7 @@ END
 @test "the hint is said once: what would allow it, or what the policy says" {
 	run -0 "$drive" bash -c $'mkdir a\nmkdir b\ntrue'
 	[ "$(grep -c 'to allow it' <<<"$output")" = 1 ]
-	[[ $output == *'stagefence: build: to allow it: { calls = [ "mkdir" ]; action = "allow"; } in the rules of stage build, instead of job.conf:42'* ]]
+	[[ $output == *'stagefence: build: to allow it: { calls = [ "mkdir" ]; action = "allow"; } in the rules of stage build, in place of job.conf:42'* ]]
 	run -0 "$drive" -H 'the floor refuses it: ask the site' bash -c $'mkdir a\nmkdir b\ntrue'
 	[ "$(grep -c 'stagefence: build: the floor refuses it: ask the site' <<<"$output")" = 1 ]
 	[[ $output != *'to allow it'* ]]

@@ -78,11 +78,14 @@ supervisor='pgrep -P "$REAPER" stagefencectl'
 		version = 1; report = true; floor = "all";
 		profiles = ( { name = "all"; block_calls = "mkdir";
 		  block_action = "errno"; } );
-		stages = ( { name = "told"; block_calls = "rmdir"; block_action = "errno"; } );
+		stages = (
+		  { name = "told"; block_calls = "rmdir"; block_action = "errno"; }, { name = "under"; base = "told"; } );
 	END
 	run stagefence -c floor.conf -s told -- bash -c 'mkdir out; rmdir /proc'
 	[[ $output == *'stagefence: told: this holds in every stage, whatever it says: only a change of floor.conf:2 allows it'* ]]
-	[[ $output == *'stagefence: told: to allow it: { calls = [ "rmdir" ]; action = "allow"; } in the rules of stage told, instead of floor.conf:4 '* ]]
+	[[ $output == *'stagefence: told: to allow it: { calls = [ "rmdir" ]; action = "allow"; } in the rules of stage told, in place of floor.conf:5'* ]]
+	run stagefence -c floor.conf -s under -- bash -c 'rmdir /proc'
+	[[ $output == *'stagefence: under: to allow it: { calls = [ "rmdir" ]; action = "allow"; } in the rules of stage under'$'\n'* ]]
 }
 
 @test "dash, Python and a static program are told of as bash is" {

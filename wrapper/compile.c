@@ -192,8 +192,8 @@ static void add_programs(struct compile *c, const struct stage *s, struct image_
 }
 
 /* One decision list into the image, under call: a number, or one of IMAGE_CALL_*. */
-static void add_list(
-    struct compile *c, uint32_t stage, int32_t call, const struct clause *list, size_t count)
+static void add_list(struct compile *c, const struct stage *s, uint32_t stage, int32_t call,
+    const struct clause *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct rule *r = list[i].decision.rule;
@@ -205,7 +205,9 @@ static void add_list(
 			    &c->image, IMAGE_NOTES, r != NULL ? r->origin.file : ""),
 			.condition_first = c->image.part[IMAGE_CONDITIONS].count,
 			.condition_count = (uint32_t)list[i].condition_count,
-			.by_floor = list[i].decision.by_floor };
+			.whose = list[i].decision.by_floor ? IMAGE_OF_FLOOR
+			    : rule_is_own(s, r)            ? IMAGE_OF_STAGE
+							   : IMAGE_OF_BASE };
 
 		for (size_t k = 0; k < list[i].condition_count; k++) {
 			const struct condition *have = &list[i].conditions[k];
@@ -232,11 +234,11 @@ static void add_rules(struct compile *c, const struct stage *s, uint32_t stage)
 		count = policy_list(c->policy, s, call, c->arena, &list);
 		if (count > 1 || list[0].decision.rule != unnamed.decision.rule ||
 		    list[0].decision.action != unnamed.decision.action)
-			add_list(c, stage, call->nr[abi_native()], list, count);
+			add_list(c, s, stage, call->nr[abi_native()], list, count);
 	}
-	add_list(c, stage, IMAGE_CALL_KNOWN, &unnamed, 1);
+	add_list(c, s, stage, IMAGE_CALL_KNOWN, &unnamed, 1);
 	count = policy_list(c->policy, s, NULL, c->arena, &list);
-	add_list(c, stage, IMAGE_CALL_UNKNOWN, list, count);
+	add_list(c, s, stage, IMAGE_CALL_UNKNOWN, list, count);
 }
 
 /* The image's index of a stage; profiles have none. */

@@ -546,10 +546,7 @@ static void print_decision(struct arena *a, const struct stage *s, const struct 
 		       "it\n");
 	else if (action_refuses(d.action))
 		printf("  to allow it: allow_calls = [ \"%s\" ]; in stage %s%s\n", call->name,
-		    s->own.name,
-		    r != NULL && r->call != NULL
-			? ", instead of that rule where it is in the stage itself"
-			: "");
+		    s->own.name, rule_is_own(s, r) ? ", in place of that rule" : "");
 	else
 		printf("  to refuse it: block_calls = [ \"%s\" ]; in stage %s\n", call->name,
 		    s->own.name);

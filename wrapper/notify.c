@@ -416,7 +416,8 @@ static void explain(
 		return;
 	what->file = image_note(v->image, rule->file);
 	what->line = rule->line;
-	what->by_floor = rule->by_floor != 0;
+	what->by_floor = rule->whose == IMAGE_OF_FLOOR;
+	what->by_stage = rule->whose == IMAGE_OF_STAGE;
 	if (rule->line == 0)
 		what->file = NULL;
 }

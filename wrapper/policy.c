@@ -17,6 +17,12 @@ bool action_stricter(uint32_t a, uint32_t b)
 	return (int32_t)(a & SECCOMP_RET_ACTION_FULL) < (int32_t)(b & SECCOMP_RET_ACTION_FULL);
 }
 
+bool rule_is_own(const struct stage *s, const struct rule *r)
+{
+	return r != NULL && r >= s->own.rules && r < s->own.rules + s->own.rule_count &&
+	    r->call != NULL && r->implied_by == NULL;
+}
+
 bool action_refuses(uint32_t action)
 {
 	return action_stricter(action, SECCOMP_RET_LOG);

@@ -177,6 +177,10 @@ struct clause {
 	struct decision decision;
 };
 
+/* Has the stage itself written the rule, for the very call that it decides? Then another rule for
+ * this call has to stand in its place; else it goes before it. */
+bool rule_is_own(const struct stage *s, const struct rule *r);
+
 /* Is a stricter than b? By the kernel's precedence: kill_process, kill_thread, trap, errno, notify,
  * trace, log, allow. */
 bool action_stricter(uint32_t a, uint32_t b);

@@ -599,10 +599,9 @@ static void hint_text(
 	line_format(l,
 	    "to allow it: { calls = [ \"%s\" ]; action = \"allow\"; } in the rules of stage %s",
 	    d->name, r->stage);
-	if (what->file != NULL) {
-		line_put(l, ", instead of ");
+	if (what->by_stage && what->file != NULL) {
+		line_put(l, ", in place of ");
 		put_rule(l, what);
-		line_put(l, " where that is the stage's own");
 	}
 }
 

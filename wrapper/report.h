@@ -30,6 +30,7 @@ struct refusal {
 	const char *file; /* the rule that decided; NULL: none */
 	unsigned line;
 	bool by_floor;    /* it decided whatever the stage says */
+	bool by_stage;    /* it is the stage's own: another has to stand in its place */
 	const char *hint; /* how to allow it, in place of the usual words; or NULL */
 };
 

@@ -48,7 +48,7 @@ enum { CALLS_MAX = 64, SINKS = 8, TIMES = 1 << 17 };
 
 static const char *sinks[SINKS], *annotate[] = { NULL, NULL }, *names = "mkdir,mkdirat";
 static size_t sink_count;
-static struct refusal what = { .stage = "build", .file = "job.conf", .line = 42, .action = SECCOMP_RET_ERRNO | EPERM };
+static struct refusal what = { .stage = "build", .file = "job.conf", .line = 42, .by_stage = true, .action = SECCOMP_RET_ERRNO | EPERM };
 static bool i386, timed, nowhere;
 static int wait_ms, gone, asked;
 static long most = -1;
