@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../preload/fence.h"
@@ -35,14 +36,37 @@ static struct {
 	const char *supervisor; /* stagefencectl(8) */
 	int from;
 	const char *choice;  /* "a,b": what --stagefence may name */
+	const char *answers; /* a folder of root's; see struct answer */
 	const char *digests; /* "hex,hex": the policies that this site runs; NULL: any */
 	bool warns_of_digest, takes_stale;
 	const char *wrong; /* a setting that none is; no task runs under half a configuration */
-} site = { .image = PATH_IMAGE, .supervisor = PATH_COMPILER };
+} site = { .image = PATH_IMAGE, .supervisor = PATH_COMPILER, .answers = "/run/stagefence-slurm" };
 
 static char wish[NAME_MAX_SIZE]; /* --stagefence */
 static char stage_name[NAME_MAX_SIZE];
 static bool answered; /* the controller has told stage_name */
+
+/*
+ * What the controller told one step, for the job's other steps on this node while that step lives:
+ * a file of the job's number in site.answers. The slurmstepd that wrote it holds a lock on it for
+ * as long as it lives, and the kernel drops that with the process: no answer outlives a run of the
+ * job, which ends on a node with its last step there. So a job that is requeued into another
+ * partition, or a number that is used again, finds no answer that holds, whatever file was left
+ * behind, and no prolog has to clear it away: a failing one would drain the node, and Slurm starts
+ * a program for each, which takes longer than asking.
+ */
+struct answer {
+	char mark[16];
+	uint32_t job, uid, from;
+	char name[NAME_MAX_SIZE];
+};
+
+static const char answer_mark[16] = "stagefence job 1";
+
+/* The bytes of the file that are locked: held while it is written, and once it is true. */
+enum answer_lock { LOCK_WRITES, LOCK_HOLDS };
+
+static int answer_fd = -1; /* with our locks */
 
 static bool wrong_setting(const char *what, const char *value)
 {
@@ -107,6 +131,10 @@ static bool read_settings(int count, char **settings)
 			if (site.supervisor[0] != '/')
 				return wrong_setting(
 				    "stagefencectl= takes an absolute path", site.supervisor);
+		} else if (setting(settings[i], "answers", &site.answers)) {
+			if (site.answers[0] != '/')
+				return wrong_setting(
+				    "answers= takes an absolute path", site.answers);
 		} else if (setting(settings[i], "from", &value)) {
 			if (strcmp(value, "partition") == 0)
 				site.from = FROM_PARTITION;
@@ -146,13 +174,11 @@ static bool read_settings(int count, char **settings)
  * that sends another name is told from the site's by nobody on the node. Account and QOS are set
  * where there is accounting, and are the job's own word otherwise.
  */
-static void ask_controller(spank_t spank)
+static void ask_controller(uint32_t id)
 {
-	uint32_t id;
 	job_info_msg_t *message = NULL;
 
-	if (spank_get_item(spank, S_JOB_ID, &id) != ESPANK_SUCCESS ||
-	    slurm_load_job(&message, id, SHOW_DETAIL) != 0)
+	if (slurm_load_job(&message, id, SHOW_ALL) != 0)
 		return;
 	for (uint32_t i = 0; i < message->record_count; i++) {
 		const slurm_job_info_t *job = &message->job_array[i];
@@ -169,12 +195,126 @@ static void ask_controller(spank_t spank)
 	slurm_free_job_info_msg(message);
 }
 
-static void name_stage(spank_t spank)
+static struct flock lock_of(enum answer_lock which)
+{
+	return (
+	    struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = which, .l_len = 1 };
+}
+
+static bool take_lock(int fd, enum answer_lock which)
+{
+	struct flock lock = lock_of(which);
+
+	return fcntl(fd, F_SETLK, &lock) == 0;
+}
+
+/* Does another process that lives say that what stands in fd is true? */
+static bool holds(int fd)
+{
+	struct flock lock = lock_of(LOCK_HOLDS);
+
+	return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static int open_answers(void)
+{
+	struct trust_refusal no;
+	struct raw_stat st;
+	int fd;
+
+	if (mkdir(site.answers, 0700) != 0 && errno != EEXIST) {
+		slurm_info("stagefence: answers=%s: %s", site.answers, strerror(errno));
+		return -1;
+	}
+	fd = trust_open(site.answers, TRUST_FOLDER, &st, &no);
+	if (fd < 0)
+		slurm_info("stagefence: answers=%s: %s %s", site.answers, no.name,
+		    no.fault == TRUST_ERROR ? strerror((int)no.error) : trust_text(no.fault));
+	return fd;
+}
+
+/* The file of a job's answer, which is made if there is none; or -1. */
+static int open_answer(uint32_t job)
+{
+	char name[16];
+	struct stat st;
+	int folder = open_answers(), fd;
+
+	if (folder < 0)
+		return -1;
+	snprintf(name, sizeof name, "%u", job);
+	/* O_NONBLOCK: nothing but a file is read, but something else might lie there */
+	fd = openat(
+	    folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	close(folder);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
+	    (st.st_mode & 077) == 0)
+		return fd;
+	slurm_info("stagefence: answers=%s: %s is not a file of root's alone", site.answers, name);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Removes the file that fd is, unless another has been put into its place. */
+static void remove_answer(uint32_t job, int fd)
+{
+	char name[16];
+	struct stat ours, there;
+	int folder = open_answers();
+
+	snprintf(name, sizeof name, "%u", job);
+	if (folder >= 0 && fstat(fd, &ours) == 0 &&
+	    fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && ours.st_ino == there.st_ino)
+		unlinkat(folder, name, 0);
+	if (folder >= 0)
+		close(folder);
+}
+
+/* Takes the answer that another step of this job had, if one holds; else asks, and lets it hold for
+ * those that come. Only slurmstepd itself may do this: a task's lock would end with execve(2). */
+static void take_answer(uint32_t job, uint32_t uid)
+{
+	struct answer a = { .job = job, .uid = uid, .from = (uint32_t)site.from };
+	/* a job of slurmd's own user could write whatever slurmd can */
+	int fd = geteuid() == 0 ? open_answer(job) : -1;
+
+	if (fd >= 0 && holds(fd) && pread(fd, &a, sizeof a, 0) == sizeof a &&
+	    memcmp(a.mark, answer_mark, sizeof a.mark) == 0 && a.job == job && a.uid == uid &&
+	    a.from == (uint32_t)site.from && memchr(a.name, '\0', sizeof a.name) != NULL) {
+		memcpy(stage_name, a.name, sizeof stage_name);
+		answered = true;
+		close(fd);
+		return;
+	}
+
+	bool writes = fd >= 0 && take_lock(fd, LOCK_WRITES);
+
+	ask_controller(job);
+	a = (struct answer){ .job = job, .uid = uid, .from = (uint32_t)site.from };
+	memcpy(a.mark, answer_mark, sizeof a.mark);
+	memcpy(a.name, stage_name, sizeof a.name);
+	if (writes && answered && pwrite(fd, &a, sizeof a, 0) == sizeof a &&
+	    take_lock(fd, LOCK_HOLDS))
+		answer_fd = fd;
+	else if (writes)
+		remove_answer(job, fd);
+	if (fd >= 0 && answer_fd < 0)
+		close(fd);
+}
+
+static void name_stage(spank_t spank, bool is_task)
 {
 	static bool asked;
+	uint32_t job, uid;
 
-	if (!asked)
-		ask_controller(spank);
+	if (!asked && spank_get_item(spank, S_JOB_ID, &job) == ESPANK_SUCCESS &&
+	    spank_get_item(spank, S_JOB_UID, &uid) == ESPANK_SUCCESS) {
+		if (is_task)
+			ask_controller(job);
+		else
+			take_answer(job, uid);
+	}
 	asked = true;
 }
 
@@ -340,17 +480,19 @@ static void raise(
 
 static void confine(spank_t spank, bool privileged)
 {
-	const struct image_header *h;
+	/* mapped by the first of a task's two moments, and gone with execve(2) */
+	static const struct image_header *h;
 	uint32_t ids[2];
 	uid_t uid;
 	gid_t gid;
 
 	if (site.wrong != NULL)
 		refuse("plugstack.conf: ", site.wrong, NULL);
-	name_stage(spank);
+	name_stage(spank, true);
 	if (!answered)
 		refuse("the controller does not say what job this is", NULL, NULL);
-	h = open_image();
+	if (h == NULL)
+		h = open_image();
 	if (spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
 	    spank_get_item(spank, S_JOB_GID, &gid) != ESPANK_SUCCESS)
 		refuse("Slurm does not say whose job it is", NULL, NULL);
@@ -363,7 +505,6 @@ static void confine(spank_t spank, bool privileged)
 		raise(h, find(h, wish), privileged, false, ids);
 	}
 	raise(h, find(h, stage_name), privileged, true, ids);
-	munmap((void *)(uintptr_t)h, h->size);
 }
 
 /* ---- what Slurm calls ---- */
@@ -383,7 +524,19 @@ int slurm_spank_init_post_opt(spank_t spank, int count, char **settings)
 	(void)count;
 	(void)settings;
 	if (spank_remote(spank) == 1)
-		name_stage(spank);
+		name_stage(spank, false);
+	return ESPANK_SUCCESS;
+}
+
+/* The end of slurmstepd, and of what it told others. */
+int slurm_spank_exit(spank_t spank, int count, char **settings)
+{
+	uint32_t job;
+
+	(void)count;
+	(void)settings;
+	if (answer_fd >= 0 && spank_get_item(spank, S_JOB_ID, &job) == ESPANK_SUCCESS)
+		remove_answer(job, answer_fd);
 	return ESPANK_SUCCESS;
 }
 
@@ -392,6 +545,10 @@ int slurm_spank_task_init_privileged(spank_t spank, int count, char **settings)
 {
 	(void)count;
 	(void)settings;
+	/* slurmstepd's, which nobody else may write to */
+	if (answer_fd >= 0)
+		close(answer_fd);
+	answer_fd = -1;
 	confine(spank, true);
 	return ESPANK_SUCCESS;
 }
