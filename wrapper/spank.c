@@ -434,6 +434,19 @@ static bool raise_reported(
 	return false;
 }
 
+/*
+ * Does the program leave calls to an agent? There is none for a task, and such a call fails with
+ * ENOSYS, unless a later filter of the job's has a listener: then that one would decide.
+ */
+static bool asks_agent(const struct sock_filter *code, const struct image_program *p)
+{
+	for (unsigned i = fence_prologue_count(p); i < p->count; i++)
+		if (code[i].code == (BPF_RET | BPF_K) &&
+		    (code[i].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF)
+			return true;
+	return false;
+}
+
 /* Raises the stage's fence, if it is one for this moment: without no_new_privs while the task has
  * its privileges, with it when it is the user's. */
 static void raise(
@@ -453,7 +466,8 @@ static void raise(
 
 	const struct image_program *p = image_program(h, s->exact);
 	const struct sock_filter *sound = image_code(h, p);
-	struct sock_filter code[BPF_MAXINSNS];
+	static struct sock_filter code[BPF_MAXINSNS], guarded[BPF_MAXINSNS + FENCE_GUARD_MAX];
+	struct image_program raised = *p;
 
 	if (sound == NULL)
 		refuse("the policy image is damaged: the sum of stage ", name, "'s program");
@@ -472,7 +486,15 @@ static void raise(
 	    raise_reported(h, i, s->exact, code))
 		return;
 
-	const char *wrong = fence_raise(code, p, 0);
+	bool asks = asks_agent(code, p);
+
+	if (asks)
+		raised.count = fence_listened(
+		    guarded, code, p, FENCE_AGENT, (s->flags & STAGE_FOREIGN) != 0);
+	if (raised.count > BPF_MAXINSNS)
+		refuse("stage ", name, ": too long for one that asks an agent");
+
+	const char *wrong = fence_raise(asks ? guarded : code, &raised, 0);
 
 	if (wrong != NULL)
 		refuse(name, ": the fence ", wrong);

@@ -16,7 +16,7 @@ setup() {
 	fi
 	plugstack=$SLURM_WORK/cluster/plugstack.conf
 	answers=$SLURM_WORK/answers
-	plugin="$SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/site.sfi stagefencectl=$SLURM_WORK/stagefencectl choice=quiet,nothing answers=$answers"
+	plugin="$SLURM_WORK/spank_stagefence.so image=$SLURM_WORK/site.sfi stagefencectl=$SLURM_WORK/stagefencectl choice=quiet,asks,asks-whom,nothing answers=$answers"
 	echo "required $plugin" >"$plugstack"
 	unset LD_PRELOAD "${!STAGEFENCE@}" "${!SLURM_JOB@}"
 	export LC_ALL=C HOME=$folder
@@ -237,7 +237,7 @@ script() { # FILE LINE...
 	[[ $output == *"a socket"* ]]
 	run steps --stagefence=other -n1 mkdir a
 	[ "$status" != 0 ]
-	[[ $output == *"this site offers quiet,nothing"* ]]
+	[[ $output == *"this site offers quiet,asks,asks-whom,nothing"* ]]
 	# and where srun's own look is stepped around, the node looks
 	run timeout 60 "${user[@]}" env _SLURM_SPANK_OPTION_stagefence_stagefence=other srun --export=ALL -n1 mkdir a
 	[ ! -e a ]
@@ -250,6 +250,21 @@ script() { # FILE LINE...
 	run -125 steps --stagefence=nothing -n1 true
 	[[ $output == *"stage nothing refuses what starts a program"* ]]
 	healthy
+}
+
+@test "what a policy leaves to an agent answers ENOSYS, and the job is no agent" {
+	local stage
+	for stage in asks asks-whom; do
+		run -1 steps -p other --stagefence=$stage -n1 mkdir a
+		[[ $output == *"cannot create directory 'a': Function not implemented"* ]]
+		# one that listens to itself, and lets its own mkdir go on
+		run steps -p other --stagefence=$stage -n1 "$SLURM_WORK/listen" second
+		[[ $output == *"listener: EBUSY"* ]]
+		[ ! -e out ]
+	done
+	run -0 steps -p other -n1 mkdir a
+	run -0 steps -p other -n1 "$SLURM_WORK/listen" second
+	[ -d out ]
 }
 
 @test "without a good image a task fails with one line, and no node is drained" {
