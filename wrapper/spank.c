@@ -178,7 +178,9 @@ static void ask_controller(uint32_t id)
 {
 	job_info_msg_t *message = NULL;
 
-	if (slurm_load_job(&message, id, SHOW_ALL) != 0)
+	/* without SHOW_LOCAL a first message asks whether there is a federation of clusters; the
+	 * job that runs here is this cluster's own */
+	if (slurm_load_job(&message, id, SHOW_ALL | SHOW_LOCAL) != 0)
 		return;
 	for (uint32_t i = 0; i < message->record_count; i++) {
 		const slurm_job_info_t *job = &message->job_array[i];
