@@ -172,6 +172,19 @@ static inline uint32_t fence_told(uint32_t answer, enum fence_listener listener)
 	return answer;
 }
 
+/*
+ * A program that is raised without a listener sends nothing to one: the kernel makes ENOSYS of that
+ * (seccomp(2)), but a job that raised a filter and a listener of its own would be asked, and let
+ * its own call through.
+ */
+static inline void fence_hush(struct sock_filter *code, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (code[i].code == (BPF_RET | BPF_K) &&
+		    (code[i].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF)
+			code[i].k = SECCOMP_RET_ERRNO | RAW_ENOSYS;
+}
+
 static inline unsigned fence_prologue_count(const struct image_program *p)
 {
 	return FENCE_ATTEST_COUNT + (p->cookie != 0 ? FENCE_COOKIE_COUNT : 0);

@@ -83,7 +83,7 @@ fenced() {
 @test "a listener around us is found, and is a loss for a stage that notifies" {
 	run -0 "$helpers/pretend" listener p.sfi build stagefencectl doctor -c p.sfi
 	[ "$(row listener)" = "note  listener                somebody around us has one already, and there can be one only; no stage uses it" ]
-	policy n '{ name = "asks"; rules = ( { calls = "mkdir"; action = "notify"; } ); }'
+	policy n '{ name = "asks"; listener = "/nobody.sock"; rules = ( { calls = "mkdir"; action = "notify"; } ); }'
 	run -1 "$helpers/pretend" listener p.sfi build stagefencectl doctor -c n.conf
 	[ "$(row listener)" = "LOST  listener                somebody around us has one already, and there can be one only; calls that are to be notified fail with ENOSYS: asks" ]
 	run -0 stagefencectl doctor -c n.conf

@@ -166,7 +166,7 @@ stages = ( { name = "s"; rules = (
 }
 
 @test "every action can be expected, and the caller's own id" {
-	expects p 'limit_setuid = true; rules = (
+	expects p 'limit_setuid = true; listener = "/nobody.sock"; rules = (
 		{ calls = "dup"; action = "allow"; }, { calls = "dup2"; action = "log"; },
 		{ calls = "dup3"; action = "trap"; }, { calls = "sync"; action = "trace"; },
 		{ calls = "pause"; action = "notify"; }, { calls = "mlock"; action = "kill_thread"; },

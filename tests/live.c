@@ -86,7 +86,7 @@ static void print_policy(void)
 	for (unsigned k = 0; k < 2 * ACTIONS; k++) {
 		bool mixed = k < ACTIONS;
 
-		printf("%s  { name = \"%c%u\"; tsync = false; rules = (\n", k > 0 ? ",\n" : "",
+		printf("%s  { name = \"%c%u\"; tsync = false; listener = \"/nobody.sock\"; rules = (\n", k > 0 ? ",\n" : "",
 		    mixed ? 'm' : 'e', k % ACTIONS);
 		for (unsigned a = 0; a < ACTIONS; a++) {
 			const char *comma = "";

@@ -141,6 +141,29 @@ supervisor='pgrep -P "$REAPER" stagefencectl'
 	[ ! -e out ]
 }
 
+@test "a job is not the agent of its own calls, where the policy names none" {
+	for more in "" "report = true;"; do
+		printf 'version = 1;\nstages = ( { name = "whom"; %s rules = ( { calls = "mkdir"; action = "notify"; } ); } );\n' \
+			"$more" >asks.conf
+		run -0 within 60 "$helpers/reaper" "$listen" second
+		[[ "$output" == *"listener: granted"*"mkdir: 0"* ]]
+		rmdir out
+		run -0 within 60 "$helpers/reaper" stagefence -c asks.conf -s whom -- "$listen" second
+		[[ "$output" == *"mkdir: ENOSYS"* ]]
+		[ ! -e out ]
+		# its supervisor cannot be started
+		if [ -n "$more" ]; then
+			mkdir alone
+			cp "$build/stagefence" alone/
+			stagefencectl compile -c asks.conf -o asks.sfi
+			run -0 within 60 "$helpers/reaper" alone/stagefence -c asks.sfi -s whom -- "$listen" second
+			[[ "$output" == *"runs without reports"* ]]
+			[[ "$output" == *"mkdir: ENOSYS"* ]]
+			[ ! -e out ]
+		fi
+	done
+}
+
 @test "--report tells a stage that says nothing of it; lines of JSON by the file's name" {
 	run -1 within 10 stagefence -c p.sfi -s silent --report plain.txt -- mkdir out
 	[[ $output != *"stagefence: silent"* ]]

@@ -55,6 +55,11 @@ static uint32_t add_code(
 	return image_add(&c->image, IMAGE_PROGRAMS, &p);
 }
 
+static bool listens(const struct stage *s)
+{
+	return s->attributes.report != NULL || s->attributes.listener != NULL;
+}
+
 /* The body behind its prologue, judged, and into the image. */
 static uint32_t add_program(
     struct compile *c, const struct stage *s, const struct program *body, bool loader, bool cookie)
@@ -63,6 +68,8 @@ static uint32_t add_program(
 	struct image_program p = { .first = c->image.part[IMAGE_CODE].count,
 		.flags = seccomp_flags(s) };
 
+	if (!listens(s))
+		fence_hush(body->code, body->count);
 	digest_of(s, loader ? "outer" : "exact", body, p.digest);
 	/* for another machine there is nothing but the body to judge: the prologue is this one's */
 	cookie = cookie && abi_native() == abi_here();
@@ -77,11 +84,6 @@ static uint32_t add_program(
 		return IMAGE_NONE;
 	}
 	return add_code(c, p, code);
-}
-
-static bool listens(const struct stage *s)
-{
-	return s->attributes.report != NULL || s->attributes.listener != NULL;
 }
 
 /*

@@ -885,7 +885,7 @@ static void note_weak(struct reader *r, const config_setting_t *s, uint32_t acti
 		{ SECCOMP_RET_KILL_THREAD,
 		    "kill_thread leaves the rest of the program running, and what it "
 		    "lost goes unnoticed; kill_process does not" },
-		{ SECCOMP_RET_USER_NOTIF, "notify answers ENOSYS until an agent listens" },
+		{ SECCOMP_RET_USER_NOTIF, "notify is ENOSYS in a stage without a listener" },
 	};
 
 	for (size_t i = 0; i < sizeof weak / sizeof weak[0]; i++)

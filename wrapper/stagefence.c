@@ -1242,6 +1242,8 @@ static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 		execute(run, &look, &shell, p->cookie ? cookie : NULL);
 
 	p = image_program(run->image, number); /* the image may have moved */
+	if (s->flags >= STAGE_REPORT)
+		fence_hush(code, p->count); /* there was no listener to be had */
 
 	const char *wrong = fence_raise(code, p, 0);
 
