@@ -293,7 +293,7 @@ END
 @test "a signal ends it, and the command, and nothing is left" {
 	expects p '' '{ run = "touch begun; sleep 100"; timeout = 60; }, { run = "true"; }'
 	for signal in TERM INT HUP; do
-		perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' stagefencectl test -c p.conf >out 3>&- &
+		perl -e '@SIG{qw(TERM INT HUP)} = ("DEFAULT") x 3; exec @ARGV' stagefencectl test -c p.conf >out 3>&- &
 		local pid=$! tries=0
 		until [ -n "$(find . -name begun)" ]; do
 			sleep 0.05
