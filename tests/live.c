@@ -35,6 +35,11 @@
 #include "../wrapper/mem.h"
 #include "../wrapper/policy.h"
 
+/* younger than EL 8's headers */
+#ifndef __NR_close_range
+#define __NR_close_range 436
+#endif
+
 enum {
 	PAST = 10,
 	NOBODY = 65534,

@@ -47,7 +47,19 @@
 
 static const char *name_of(int error)
 {
-	return error == 0 ? "0" : strerrorname_np(error);
+	/* strerrorname_np(3) is younger than EL 8 */
+	static const struct {
+		int error;
+		const char *name;
+	} names[] = { { 0, "0" }, { EPERM, "EPERM" }, { ENOENT, "ENOENT" }, { ESRCH, "ESRCH" }, { EINTR, "EINTR" },
+		{ EBADF, "EBADF" }, { EAGAIN, "EAGAIN" }, { ENOMEM, "ENOMEM" }, { EACCES, "EACCES" },
+		{ EFAULT, "EFAULT" }, { EBUSY, "EBUSY" }, { EEXIST, "EEXIST" }, { EINVAL, "EINVAL" },
+		{ ENOSYS, "ENOSYS" }, { ENOANO, "ENOANO" } };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (names[i].error == error)
+			return names[i].name;
+	return "another error";
 }
 
 static int filter(unsigned flags, unsigned action)

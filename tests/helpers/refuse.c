@@ -24,6 +24,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* younger than EL 8's headers */
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
 /* Each as another program, or they would be one kind, of which a few are told. */
 static void rename_self(void)
 {

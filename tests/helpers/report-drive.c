@@ -44,6 +44,14 @@
 #include "../../wrapper/decode.h"
 #include "../../wrapper/report.h"
 
+/* younger than EL 8's headers */
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
 enum { CALLS_MAX = 64, SINKS = 8, TIMES = 1 << 17 };
 
 static const char *sinks[SINKS], *annotate[] = { NULL, NULL }, *names = "mkdir,mkdirat";
