@@ -24,8 +24,9 @@ struct compile {
 
 static uint32_t seccomp_flags(const struct stage *s)
 {
-	return (s->attributes.log_blocked ? SECCOMP_FILTER_FLAG_LOG : 0) |
-	    (s->attributes.allow_speculation ? SECCOMP_FILTER_FLAG_SPEC_ALLOW : 0);
+	/* longs in the headers of older kernels */
+	return (s->attributes.log_blocked ? (uint32_t)SECCOMP_FILTER_FLAG_LOG : 0) |
+	    (s->attributes.allow_speculation ? (uint32_t)SECCOMP_FILTER_FLAG_SPEC_ALLOW : 0);
 }
 
 /* What a program is known by: the stage's name, what the program is for, and its instructions. */
