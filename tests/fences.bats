@@ -40,10 +40,12 @@ on_machine() {
 		PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin
 		cp "$HELPERS/try-local" /usr/local/bin/try
 		cp "$HELPERS/seen-local" /usr/local/bin/seen
-		cp "$HELPERS/try-musl-local" /usr/local/bin/try-musl
 		loader() { readelf -lW "$1" | sed -n "s/.*program interpreter: \(.*\)\]/\1/p"; }
 		cp "$(loader "$HELPERS/try")" /usr/local/lib/ld-linux-test.so.2
-		cp "$(loader "$HELPERS/try-musl")" /usr/local/lib/ld-musl-test.so.1
+		[ ! -e "$HELPERS/try-musl-local" ] || {
+			cp "$HELPERS/try-musl-local" /usr/local/bin/try-musl
+			cp "$(loader "$HELPERS/try-musl")" /usr/local/lib/ld-musl-test.so.1
+		}
 		# interpreter FILE PATH: FILE asks for that loader; its name is filled up with slashes
 		interpreter() {
 			PATH_OF=$2 perl -0777 -pi -e \
@@ -143,7 +145,7 @@ on_machine() {
 	local tree=$PWD/tree
 	mkdir tree
 	cp "$build/stagefence" tree
-	for kind in try-static try-static-pie try-musl-static; do
+	for kind in $(built try-static try-static-pie try-musl-static); do
 		run -0 "$helpers/$kind" openat read mmap-exec execve execveat
 		[ "$output" = $'openat ok\nread EBADF\nmmap-exec ok\nexecve ENOENT\nexecveat ENOENT' ]
 		run -0 "$tree/stagefence" -c p.sfi -s noopen "$helpers/$kind" openat read mmap-exec execve execveat
@@ -424,6 +426,7 @@ status 125" ]
 }
 
 @test "dynamic musl programs start, and are held to the stage" {
+	needs musl
 	run -0 on_machine '{ name = "open"; }, { name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; },
 		{ name = "nomap"; block_calls = [ "mprotect" ]; block_action = "errno"; rules = ( { calls = [ "mmap" ]; action = "errno";
 			args = ( { arg = 2; mask = "PROT_EXEC"; op = "!="; value = "0"; } ); } ); },
@@ -442,6 +445,7 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 }
 
 @test "a musl program's loader takes the first LD_PRELOAD there is: it must be the shim's" {
+	needs musl
 	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
 		cd "$TMPDIR"
 		conf=/etc/stagefence/stagefence.conf
@@ -507,6 +511,7 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 }
 
 @test "the shim cannot be loaded: cut off, another library, no library, on a file system without execution" {
+	needs musl
 	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
 		cd "$TMPDIR"
 		shim=$SHIM
@@ -543,6 +548,7 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 }
 
 @test "limits that a job may have set keep no shim out: the program fails, or is held to the stage" {
+	needs musl
 	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
 		cd "$TMPDIR"
 		# limited OPTION SIZE COMMAND...
@@ -576,6 +582,7 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 }
 
 @test "a program that nearly fills a limit by itself leaves room for the shim, or does not run" {
+	needs musl
 	# musl would go on without the shim, and say nothing
 	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
 		cd "$TMPDIR"
@@ -613,6 +620,7 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 }
 
 @test "a path to the shim that only musl's loader takes apart does not keep the shim out" {
+	needs musl
 	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
 		cd "$TMPDIR"
 		try-musl openat

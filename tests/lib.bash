@@ -46,6 +46,7 @@ needs() {
 	root) [ "$(id -u)" = 0 ] || skip "needs root" ;;
 	user) [ "$(id -u)" != 0 ] || skip "needs an ordinary user" ;;
 	readable) [ -r "$(command -v stagefence)" ] || skip "needs a stagefence that this user can read" ;;
+	musl) [ -e "$helpers/try-musl" ] || skip "needs a compiler for musl, which is not installed" ;;
 	terminal) [ -w /dev/ptmx ] || skip "needs a pseudo terminal" ;;
 	program) command -v "$2" >/dev/null || skip "needs $2, which is not installed" ;;
 	x86_64) [ "$(uname -m)" = x86_64 ] || skip "needs x86_64" ;;
@@ -54,6 +55,14 @@ needs() {
 		return 1
 		;;
 	esac
+}
+
+# built PROGRAM...: those of tests/helpers that are there. All are, but musl's where there is no compiler for musl.
+built() {
+	local program
+	for program; do
+		[[ $program == *musl* && ! -e $helpers/$program ]] || echo "$program"
+	done
 }
 
 # policy NAME 'STAGES...': writes NAME.conf, whose list of stages is the rest.

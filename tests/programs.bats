@@ -69,10 +69,12 @@ in_own_mount() {
 }
 
 @test "a dynamic musl program is confined" {
+	needs musl
 	confined "$helpers/try-musl" mkdir
 }
 
 @test "a static musl program is confined" {
+	needs musl
 	confined "$helpers/try-musl-static" mkdir
 }
 
@@ -400,7 +402,7 @@ as_bare() {
 }
 
 @test "a program is confined that is named by a descriptor, even if its file is gone" {
-	for kind in try try-static try-musl; do
+	for kind in $(built try try-static try-musl); do
 		cp "$helpers/$kind" copy
 		exec 9<copy
 		confined /proc/self/fd/9 mkdir
@@ -411,7 +413,7 @@ as_bare() {
 }
 
 @test "a program in a memfd is confined" {
-	for kind in try try-static try-musl; do
+	for kind in $(built try try-static try-musl); do
 		run -0 "$helpers/anonymous" "$helpers/$kind" {} mkdir
 		[ "$output" = "mkdir ok" ]
 		rmdir made
@@ -435,7 +437,7 @@ as_bare() {
 }
 
 @test "what a confined program starts is confined in turn, of whatever kind" {
-	for kind in try try-static try-static-pie try-musl try-musl-static try-asan; do
+	for kind in $(built try try-static try-static-pie try-musl try-musl-static try-asan); do
 		confined sh -c "'$helpers/$kind' mkdir"
 	done
 	confined sh -c "'$helpers/bare'"
