@@ -52,7 +52,7 @@ wrap_cflags  = $(base) $(free) -O2 -fPIE $(CPPFLAGS)
 # small is what counts in the shim; the tiny model is aarch64's
 small       := -Os $(foreach o,-Oz -fomit-frame-pointer -ffinite-loops -fno-move-loop-invariants -fno-shrink-wrap \
                -fno-tree-forwprop -fno-tree-tail-merge -mcmodel=tiny,$(call cc-has,$o)) \
-               $(call cc-has,-mllvm -disable-block-placement)
+               $(call cc-has,-mllvm -disable-block-placement) $(call cc-has,-mllvm -enable-load-pre=false)
 shim_cflags  = $(base) $(free) $(small) -fPIC $(CPPFLAGS)
 
 # the shim for 32-bit programs of an x86_64 machine, where the compiler makes such; the kernel's headers are those of x86_64
@@ -91,8 +91,10 @@ $(BUILD)/stagefencectl: $(ctl_objects)
 $(BUILD)/wrapper/stagefence.o: wrapper/stagefence.c $(BUILD)/flags
 	$(CC) $(wrap_cflags) -c -o $@ $<
 
+# nobody would make a relocation that a compiler has thought fit
 $(BUILD)/stagefence: $(BUILD)/wrapper/stagefence.o
 	$(CC) -static-pie $(free_ld) -o $@ $<
+	@! readelf -rW $@ 2>/dev/null | grep 'R_[A-Z0-9]*_' || { echo '$@: relocations, with this compiler' >&2; exit 1; }
 
 $(BUILD)/preload/shim.o: preload/shim.c $(BUILD)/flags
 	$(CC) $(shim_cflags) -c -o $@ $<

@@ -1180,8 +1180,11 @@ static _Noreturn void raise_and_execute(struct run *run, uint32_t stage)
 		refuse_foreign(run, s);
 	if (look.kind == LOOK_TEXT || look.kind == LOOK_SCRIPT) {
 		struct run script = { .argv = run->argv, .program = run->program };
-		struct look sh = { .interpreter = (char *)"/bin/sh" };
+		struct look sh = { .interpreter = NULL };
 
+		/* stored: clang 19 would copy a constant with this address in it, and nobody makes
+		 * relocations here */
+		sh.interpreter = (char *)"/bin/sh";
 		unfold_script(&script, &sh);
 		shell.program = script.program;
 		shell.argv = script.argv;
