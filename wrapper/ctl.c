@@ -500,8 +500,10 @@ static int run_doctor(const struct options *o, char **argv)
 {
 	struct arena *a = arena_new();
 	const char *shim = arena_format(a, "%s/" PATH_SHIM_NAME, own_folder(a));
+	struct probe level = doctor_level();
 	struct doctor d = { .out = stdout,
 		.json = o->json,
+		.level = level,
 		.image = get_image(a, o),
 		.conf = o->conf,
 		.wrapper = wrapper_program(a),

@@ -761,10 +761,15 @@ static long ask_level(const void *nothing)
 	return (long)filter_level();
 }
 
+struct probe doctor_level(void)
+{
+	return probe_ask(ask_level, NULL);
+}
+
 static void see_versions(struct visit *v)
 {
+	const struct probe level = v->doctor->level;
 	struct utsname u;
-	struct probe level = probe_ask(ask_level, NULL);
 
 	if (uname(&u) == 0)
 		tell(v, OK, "kernel", "%s %s, by name; what it can do was asked for", u.release,

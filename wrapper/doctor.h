@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "probe.h"
+
 struct arena;
 struct image_header;
 
@@ -17,7 +19,11 @@ struct doctor {
 	const struct image_header *image; /* NULL: there is none, and it has been said why */
 	const char *conf;                 /* what -c names; or NULL: the system's policy */
 	const char *wrapper, *shim;       /* where a launch finds them */
+	struct probe level;               /* doctor_level() */
 };
+
+/* libseccomp's level here; to be asked first of all, since compiling settles on one. */
+struct probe doctor_level(void);
 
 /* True: nothing that the policy needs is lost. */
 bool doctor_tell(const struct doctor *d, struct arena *a);

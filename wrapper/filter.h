@@ -80,7 +80,8 @@ int filter_of_profile(struct profile_rule *rules, size_t count, uint32_t fallbac
 /* "2.5.4": the libseccomp that is running. */
 const char *filter_library(struct arena *a);
 
-/* What it finds that the kernel can do, from 1: seccomp_api_get(3). */
+/* What it finds that the kernel can do, from 1: seccomp_api_get(3). Later on, what was settled on
+ * to compile by. */
 unsigned filter_level(void);
 
 /* The file that it is in; NULL where there is no /proc to tell. False: it has been said. */
