@@ -1,5 +1,5 @@
 # fish completion for stagefence and stagefencectl, from their own -h and the policy; see stagefence.bash for why a file
-# of -c is not compiled.
+# of -c is not compiled. A ? in a pattern is any character until fish 4, and then no more.
 
 function __stagefence_run
     set -lx PATH $PATH /usr/local/sbin /usr/sbin /sbin
@@ -18,7 +18,7 @@ end
 # The option that the word before asks a value for, as the usage calls that value; nothing if it asks for none.
 function __stagefence_kind
     set -l words (commandline -opc)
-    string match -q -- '-?*' "$words[-1]"; or return 1
+    string match -qr -- '^-.' "$words[-1]"; or return 1
     set -l parts (__stagefence_usage | string split -n ' ')
     set -l at (contains -i -- "[$words[-1]" $parts; or contains -i -- "$words[-1]" $parts); or return 1
     set -l value (string trim -r -c ']' -- "$parts[$(math $at + 1)]")
@@ -47,7 +47,9 @@ function __stagefence_command
             case --
                 math $i + 1
                 return
-            case '-?*'
+            case -
+                break
+            case '-*'
                 # one with a value is followed by the value's word: [-c FILE], but [-h]
                 string match -q -- "*[$words[$i] *" $usage; and set i (math $i + 1)
                 set i (math $i + 1)
@@ -110,7 +112,7 @@ function __stagefence_options
     if test (string replace -r '.*/' '' -- $words[1]) = stagefence
         test (__stagefence_command) -gt (count $words); and not contains -- -- $words; or return
     end
-    __stagefence_usage | string split -n ' ' | string trim -c '[]' | string match -- '-?*' | string match -v -- --
+    __stagefence_usage | string split -n ' ' | string trim -c '[]' | string match -r -- '^-.+' | string match -v -- --
 end
 
 complete -c stagefence -f -k -a '(__stagefence_complete)'
