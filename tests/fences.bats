@@ -243,7 +243,8 @@ on_machine() {
 @test "a link to a program of root's is as good as the program" {
 	ln -s /bin/cat link
 	run -1 in_stage noopen ./link /etc/passwd
-	[ "$output" = "./link: /etc/passwd: Operation not permitted" ]
+	# by its whole name or the last part of it, as the C library or coreutils have it
+	[[ "$output" =~ ^(\./)?"link: /etc/passwd: Operation not permitted"$ ]]
 	cp /bin/cat file
 	ln -s file link2
 	refused_here noopen ./link2 /etc/passwd
