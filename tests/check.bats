@@ -244,7 +244,7 @@ many() {
 
 # stagefencectl under a limit of memory; a sanitizer wants more than anybody has.
 bounded() {
-	if grep -q __asan_init "$(command -v stagefencectl)"; then
+	if grep -qs __asan_init "$(command -v stagefencectl)"; then
 		within "$seconds" stagefencectl "$@"
 	else
 		within "$seconds" prlimit --as=400000000 stagefencectl "$@"

@@ -6,14 +6,14 @@
 setup() {
 	load lib
 	needs program unshare
-	share=/usr/local/share/stagefence
+	share=${WRAPPER%/bin/*}/share/stagefence
 }
 
 # on_machine 'POLICY' 'SCRIPT': with $v, the vendor's folder, and $e, the administrator's
 on_machine() {
 	echo "version = 1; $1" >system.conf
-	timeout --kill-after=5 50 "$tests/helpers/machine" -e "$PWD/system.conf" bash -uc '
-		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin v=/usr/local/share/stagefence e=/etc/stagefence
+	VENDOR=$share timeout --kill-after=5 50 "$tests/helpers/machine" -e "$PWD/system.conf" bash -uc '
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin v=$VENDOR e=/etc/stagefence
 		mkdir $v/conf.d
 		# answer STAGE: what mkdir comes to there
 		answer() { stagefencectl explain -s "$1" mkdir 2>&1 | head -1; }

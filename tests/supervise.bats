@@ -378,7 +378,7 @@ os.execvp("stagefence", ["stagefence", "-c", "p.sfi", "-s", "told", "--", sys.ar
 
 @test "a process is killed where the supervisor has no /proc, and so has its thread's" {
 	needs root
-	mkdir -p root/usr/local/sbin
+	mkdir -p "root${COMPILER%/*}"
 	local file
 	for file in $(ldd "$build/stagefencectl" | grep -o '/[^ ]*'); do
 		mkdir -p "root${file%/*}"
