@@ -54,6 +54,35 @@ supervisor='pgrep -P "$REAPER" stagefencectl'
 	[[ $output =~ ^[1-9][0-9]+" programs, "[1-9][0-9]{5,}" inputs"$ ]]
 }
 
+@test "with the /proc of another container's numbers a refusal that kills hits who made the call" {
+	needs root
+	needs program python3
+	# outside, a thread of some process; inside, two processes that have these very numbers
+	cat >inside <<-'END'
+		echo "$(($1 - 1))" >/proc/sys/kernel/ns_last_pid
+		sleep 60 &
+		stranger=$!
+		echo "$(($2 - 1))" >/proc/sys/kernel/ns_last_pid
+		stagefence -c p.sfi -s kill -- "$3" mkdir >said 2>&1 &
+		caller=$!
+		echo "$((stranger == $1 && caller == $2))"
+		wait "$caller" || echo "$?"
+		kill -TERM "$stranger" && wait "$stranger" || echo "$?"
+	END
+	cat >outside.py <<-'END'
+		import os, subprocess, sys, threading, time
+		threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+		numbers = [int(n) for n in os.listdir("/proc/self/task")]
+		sys.exit(subprocess.call(["unshare", "--pid", "--fork", "bash", "inside",
+		    str(min(numbers)), str(max(numbers)), sys.argv[1]]))
+	END
+	run -0 --separate-stderr within 30 python3 outside.py "$helpers/try"
+	[ "$output" = "1
+137
+143" ]
+	[[ $(cat said) == "stagefence: kill: mkdir"*" -> kill_process, by ?["* ]]
+}
+
 @test "no line of ours would let a refused call go on" {
 	run -1 grep -rn FLAG_CONTINUE "$source_folder/preload" "$source_folder/wrapper"
 }

@@ -369,32 +369,16 @@ static bool still_waits(void *context)
 	return ioctl(a->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &a->request->id) == 0;
 }
 
-/* The process of a thread, or 0. */
-static int thread_group(int thread)
-{
-	char path[64], text[1024], *tgid;
-	int fd;
-	ssize_t n;
-
-	snprintf(path, sizeof path, "/proc/%d/status", thread);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof text - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	tgid = strstr(text, "\nTgid:"); /* a name is escaped: it has no newline */
-	return tgid != NULL ? atoi(tgid + sizeof "\nTgid:" - 1) : 0;
-}
-
 /*
  * The thread still waits for us while its id is valid, so its number is nobody else's. The signal
  * is there before the answer: nothing of the program runs in between. Where there is no /proc, or
- * no descriptor left, kill(2) takes a thread's number for its process's.
+ * one of another pid namespace, by which the number is a stranger's, or no descriptor left, kill(2)
+ * takes a thread's number for its process's.
  */
-static void kill_caller(struct answerer *a)
+static void kill_caller(const struct supervisor *v, struct answerer *a)
 {
-	int thread = (int)a->request->pid, process = thread > 0 ? thread_group(thread) : 0, fd;
+	int thread = (int)a->request->pid,
+	    process = thread > 0 ? report_process(v->report, thread) : 0, fd;
 
 	if (thread <= 0)
 		return;
@@ -462,12 +446,12 @@ static bool reply(struct answerer *a, uint32_t error, bool *sent)
 	return true;
 }
 
-static bool carry_out(struct answerer *a, uint32_t action)
+static bool carry_out(const struct supervisor *v, struct answerer *a, uint32_t action)
 {
 	bool kills = action == SECCOMP_RET_KILL_PROCESS, sent;
 
 	if (kills)
-		kill_caller(a);
+		kill_caller(v, a);
 	return reply(a, kills ? EPERM : action & SECCOMP_RET_DATA, &sent);
 }
 
@@ -520,7 +504,7 @@ static bool answer(struct supervisor *v)
 	image_action = bpf_run(v->body, v->body_count, &a->request->data).action;
 	action = answer_of(image_action);
 	tell(v, action, image_action);
-	return carry_out(a, action);
+	return carry_out(v, a, action);
 }
 
 /* What the main thread would answer, and nothing is told. */
@@ -531,7 +515,8 @@ static void answer_silently(const struct supervisor *v, struct answerer *a)
 	if (is_wait(&a->request->data))
 		reply(a, EINVAL, &sent);
 	else
-		carry_out(a, answer_of(bpf_run(v->body, v->body_count, &a->request->data).action));
+		carry_out(
+		    v, a, answer_of(bpf_run(v->body, v->body_count, &a->request->data).action));
 }
 
 /* Until the main thread is back. */

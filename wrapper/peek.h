@@ -19,6 +19,10 @@ size_t peek(int pid, uint64_t address, void *to, size_t size);
  * first can be read. */
 bool peek_text(int pid, uint64_t address, char *to, size_t size, size_t *length, bool *whole);
 
+/* A descriptor of the /proc of our own pid namespace, or -1: there is none. It stays the caller's.
+ */
+void peek_through(int proc);
+
 /* Has every attempt since the last one that went well been answered "not permitted"? */
 bool peek_forbidden(void);
 

@@ -982,6 +982,11 @@ void report_within(struct report *r, int pid)
 	where_within(r->finder, pid);
 }
 
+int report_process(const struct report *r, int thread)
+{
+	return where_process(r->finder, thread);
+}
+
 /* ---- the summary ---- */
 
 /* The kind with most refusals that are left to tell; NULL: none. qsort(3) would allocate. */

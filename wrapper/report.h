@@ -56,6 +56,10 @@ void report_within(struct report *r, int pid);
 void report_refusal(
     struct report *r, const struct refusal *what, bool (*still)(void *), void *context);
 
+/* The process of a thread, by the /proc that report_open() found to be ours; 0: not known. Any
+ * thread may ask, at any time. */
+int report_process(const struct report *r, int thread);
+
 /* So many more calls were refused, by somebody else, while report_refusal() was held up. For lines
  * only while that still is so. */
 void report_untold(struct report *r, uint64_t count);

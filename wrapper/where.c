@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "line.h"
+#include "peek.h"
 
 enum {
 	FILES = 32,
@@ -769,6 +770,16 @@ bool where_is(struct finder *f, int tid, struct where *w)
 	return true;
 }
 
+int where_process(const struct finder *f, int tid)
+{
+	char status[2048];
+	int pid = f->proc >= 0 && read_status(f, tid, status, sizeof status)
+	    ? status_field(status, "\nTgid:\t")
+	    : 0;
+
+	return pid > 0 ? pid : 0;
+}
+
 bool where_no_new_privs(struct finder *f, int tid)
 {
 	char status[2048];
@@ -798,6 +809,7 @@ struct finder *where_open(void)
 		close(f->proc);
 		f->proc = -1;
 	}
+	peek_through(f->proc);
 	return f;
 }
 
@@ -814,6 +826,7 @@ void where_close(struct finder *f)
 		drop_shell(&f->shells[i]);
 	for (unsigned i = 0; i < TASKS; i++)
 		drop_task(&f->tasks[i]);
+	peek_through(-1);
 	if (f->proc >= 0)
 		close(f->proc);
 	free(f);

@@ -31,6 +31,9 @@ void where_within(struct finder *f, int pid);
 /* False: it is gone, or cannot be seen; then w says only what tid is. */
 bool where_is(struct finder *f, int tid, struct where *w);
 
+/* The process of a thread; 0: not known. Any thread may ask, at any time. */
+int where_process(const struct finder *f, int tid);
+
 /* Does no_new_privs hold for it? */
 bool where_no_new_privs(struct finder *f, int tid);
 
