@@ -502,6 +502,14 @@ nobody() {
 	[ "$output" = "stagefencectl: standard output: No space left on device" ]
 }
 
+@test "a path that check -v prints steers no terminal" {
+	mkdir $'a\e[31mb'
+	policy $'a\e[31mb/p' '{ name = "x"; block_calls = [ "mkdir" ]; }'
+	run -0 --separate-stderr stagefencectl check -v -c $'a\e[31mb/p.conf'
+	[[ $output == *"/a?[31mb/p.conf"* ]]
+	[[ $output != *$'\e'* ]]
+}
+
 @test "a value that stands for \$uid until the fence is raised cannot be compared with" {
 	policy place '{ name = "a"; rules = ( { calls = "lseek"; action = "errno"; args = ( { arg = 1; op = "=="; value = "0x5e71d001"; } ); } ); }'
 	run -1 stagefencectl check -c place.conf

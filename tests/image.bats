@@ -320,3 +320,15 @@ stagefence: /var/cache/stagefence/policy.sfi: can be written by others (chmod go
 writable: 125
 END
 }
+
+@test "the folder of the compiled policy is everybody's to read, whatever root's umask was when it was made" {
+	cat >inside <<-'END'
+		rmdir /var/cache/stagefence
+		umask 077
+		"$COMPILER" compile
+		stat -c %a /var/cache/stagefence /var/cache/stagefence/policy.sfi
+	END
+	run -0 "$tests/helpers/machine" -e p.conf bash -eu inside 3>&-
+	[ "$output" = "755
+644" ]
+}

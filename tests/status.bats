@@ -283,6 +283,31 @@ closes() {
 	[ "${#lines[@]}" = 2 ]
 }
 
+@test "a FIFO that somebody has put in an image's place is refused, and not waited for" {
+	mkfifo image
+	run -1 within 20 stagefencectl status -c image
+	[ "$output" = "stagefencectl: image: is neither a regular file nor a folder where one belongs" ]
+	run -1 within 20 stagefencectl doctor -c image
+	[[ $output == *"stagefencectl: image: is neither a regular file nor a folder where one belongs"* ]]
+}
+
+@test "a stage's name in an image that anybody made steers no terminal" {
+	needs program python3
+	python3 - <<-'END'
+		import struct
+		d = bytearray(open("p.sfi", "rb").read().replace(b"build\0", b"\x1b[31m\0"))
+		size, = struct.unpack_from("<I", d, 56)
+		total = size - 24
+		for word, in struct.iter_unpack("<Q", d[24:size]):
+		    total = (total ^ word) * 0x9e3779b97f4a7c15 % (1 << 64)
+		    total ^= total >> 29
+		struct.pack_into("<Q", d, 16, total)
+		open("esc.sfi", "wb").write(d)
+	END
+	run -0 stagefence -c p.sfi -s build stagefencectl status -c esc.sfi
+	[[ $output == *"in force: stage ?[31m of policy "* ]]
+}
+
 @test "--json says the same, for machines" {
 	run -0 stagefence -c p.conf -s build stagefencectl status -c p.conf --json
 	[ "$(grep -c '"in_force": true,' <<<"$output")" = 1 ]

@@ -34,6 +34,7 @@
 #include "mem.h"
 #include "notify.h"
 #include "oci.h"
+#include "plain.h"
 #include "policy.h"
 #include "reach.h"
 #include "say.h"
@@ -86,16 +87,17 @@ static const char *wrapper_program(struct arena *a)
 /* Every file and folder that was looked at, where it comes from, and what is not read because of
  * it.
  */
-static void print_sources(const struct sources *sources)
+static void print_sources(const struct sources *sources, struct arena *a)
 {
 	for (size_t i = 0; i < sources->count; i++) {
 		const struct source *s = &sources->items[i];
 
-		printf("%-7s  %s%s%s%s\n", conf_origin_text(s->origin), s->path,
+		printf("%-7s  %s%s%s%s\n", conf_origin_text(s->origin), plain_line(a, s->path),
 		    !s->present    ? " (absent)"
 			: s->empty ? " (empty)"
 				   : "",
-		    s->masks != NULL ? ", masks " : "", s->masks != NULL ? s->masks : "");
+		    s->masks != NULL ? ", masks " : "",
+		    s->masks != NULL ? plain_line(a, s->masks) : "");
 	}
 }
 
@@ -113,7 +115,10 @@ static const struct image_header *read_image(struct arena *a, const char *path, 
 {
 	struct image_header *data = NULL;
 	enum image_fault fault = IMAGE_NOT_ONE;
-	FILE *f = fopen(path, "re");
+	/* a FIFO would hold us up: whoever may put one there is not asked */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+	FILE *f = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
 	uint32_t magic = 0;
 	size_t size;
 
@@ -126,6 +131,8 @@ static const struct image_header *read_image(struct arena *a, const char *path, 
 	}
 	if (f != NULL)
 		fclose(f);
+	else if (fd >= 0)
+		close(fd);
 	if (*is_one && fault != IMAGE_GOOD)
 		say_at(path, 0, "%s", image_fault_text(fault));
 	return fault == IMAGE_GOOD ? data : NULL;
@@ -178,7 +185,7 @@ static int run_check(const struct options *o, char **argv)
 		document_check(&j, image, &sources, a);
 		document_end(&j, image != NULL);
 	} else if (o->verbose) {
-		print_sources(&sources);
+		print_sources(&sources, a);
 		if (image != NULL)
 			reach_print(p, a);
 		if (image != NULL)
@@ -211,12 +218,14 @@ static int run_compile(const struct options *o, char **argv)
 	}
 	if (output == NULL) {
 		output = PATH_IMAGE;
-		if (mkdir(PATH_IMAGE_FOLDER, 0755) != 0 && errno != EEXIST)
+		/* whatever the umask: everybody's launches look for the image in there */
+		if (mkdir(PATH_IMAGE_FOLDER, 0755) == 0 ? chmod(PATH_IMAGE_FOLDER, 0755) != 0
+							: errno != EEXIST)
 			say(PATH_IMAGE_FOLDER ": %s", strerror(errno));
 	}
 	image = make_image(a, o, &sources, &size);
 	if (o->verbose && strcmp(output, "-") != 0)
-		print_sources(&sources);
+		print_sources(&sources, a);
 	good = image != NULL && image_write(output, image, size);
 	arena_free(a);
 	return good ? GOOD : BAD;

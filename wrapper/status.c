@@ -63,11 +63,12 @@ struct report {
 	const char *answer; /* how that is known, or why it is not so */
 };
 
+/* An image that -c names is anybody's, and so are the names in it. */
 static const char *stage_name(const struct report *r, uint32_t stage)
 {
 	const struct image_header *h = r->status->image;
 
-	return image_string(h, image_stage(h, stage)->name);
+	return plain_line(r->arena, image_string(h, image_stage(h, stage)->name));
 }
 
 static const char *digest_text(const struct report *r)
