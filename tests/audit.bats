@@ -261,6 +261,20 @@ abi() {
 	run -2 stagefencectl audit a b
 }
 
+@test "who reads what never ends can be stopped, too" {
+	local pid n
+	stagefencectl audit /dev/zero >said 3>&- &
+	pid=$!
+	sleep 0.2
+	kill -TERM "$pid"
+	for ((n = 0; n < 100; n++)); do
+		[ ! -s said ] || break
+		sleep 0.1
+	done
+	kill -KILL "$pid" || :
+	[ "$(cat said)" = "stagefence: 0 refused, 0 logged, in 1 line" ]
+}
+
 @test "a line that comes in by a pipe is told at once" {
 	mkfifo pipe
 	stagefencectl audit pipe >said 3>&- &

@@ -652,6 +652,13 @@ static void catch_signals(sigset_t *before)
 	sigaction(SIGTERM, &action, NULL);
 }
 
+static bool is_pending(int signal)
+{
+	sigset_t set;
+
+	return sigpending(&set) == 0 && sigismember(&set, signal) == 1;
+}
+
 /* False: it is over. */
 static bool wait_for(struct audit *t, int fd, const sigset_t *open)
 {
@@ -660,7 +667,10 @@ static bool wait_for(struct audit *t, int fd, const sigset_t *open)
 	/* somebody may wait for what there is so far, or be gone */
 	if (fflush(t->out) != 0)
 		return false;
-	return ppoll(&p, 1, NULL, open) >= 0 && !ended;
+	if (ppoll(&p, 1, NULL, open) < 0)
+		return false;
+	/* where there is always something to read, no signal has got in */
+	return !ended && !is_pending(SIGINT) && !is_pending(SIGTERM);
 }
 
 static bool read_lines(struct audit *t, int fd, const char *name, const sigset_t *open)
