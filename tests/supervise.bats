@@ -768,3 +768,26 @@ with_agent() { # COMMAND...
 	[[ $output == *"stagefence: told: mkdir"*"status 1"*"[]"* ]]
 	[ ! -e out ]
 }
+
+@test "a line that a full disk cut off takes the next one with it in no report" {
+	needs root
+	needs program unshare
+	{
+		echo 'dd if=/dev/zero of=/mnt/ballast bs=4096 count=1 2>/dev/null'
+		for n in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "mkdir cut$n"; done
+		echo 'tail -c 1 /mnt/r.jsonl | od -An -c'
+		echo 'rm /mnt/ballast'
+		echo 'mkdir last'
+	} >fill.sh
+	run within 60 unshare --mount --propagation private bash -c '
+		mount -t tmpfs -o size=8k none /mnt
+		stagefence -c p.sfi -s silent --report /mnt/r.jsonl -- bash fill.sh 2>/dev/null
+		sleep 1
+		cat /mnt/r.jsonl >kept'
+	# there was a line that was cut off
+	[[ $output != *'\n'* ]]
+	[ "$(grep -c cut kept)" -ge 2 ]
+	[ "$(grep -c last kept)" = 1 ]
+	[[ $(grep last kept) == '{"version":1,"event":"refusal",'* ]]
+	[ "$(grep last kept | grep -o '"version"' | wc -l)" = 1 ]
+}

@@ -55,6 +55,7 @@ struct sink {
 	bool is_socket, blocking, gone;
 	bool held;   /* the job's own, and its reader may wait for the last one to close it */
 	bool silent; /* not now, or not any more */
+	bool torn;   /* its last line is cut off */
 	int64_t wait_again; /* seconds: not before, for somebody who does not read */
 	uint64_t lost;
 };
@@ -165,21 +166,35 @@ static bool wait_for_room(struct sink *s)
 	return n > 0 && (p.revents & POLLOUT) != 0;
 }
 
-/* One write each. What cannot be written is lost, and counted: an answer waits for us. */
+static ssize_t put_some(const struct sink *s, const char *bytes, size_t size)
+{
+	return s->is_socket ? send(s->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+			    : write(s->fd, bytes, size);
+}
+
+/*
+ * One write each. What cannot be written is lost, and counted: an answer waits for us. A job may
+ * fill a disk so that a line is cut off, and make room again: the next one begins on a line of its
+ * own, or whoever reads JSON could not read it either.
+ */
 static void put_bytes(struct sink *s, const char *bytes, size_t size)
 {
 	if (s->silent)
 		return;
-	for (unsigned tries = 0; tries < 4 && !s->gone; tries++) {
+	if (s->torn && !s->gone && (!s->blocking || wait_for_room(s)))
+		s->torn = put_some(s, "\n", 1) != 1;
+	for (unsigned tries = 0; tries < 4 && !s->gone && (tries > 0 || !s->torn); tries++) {
 		ssize_t n;
 
 		if (s->blocking && !wait_for_room(s))
 			break;
-		n = s->is_socket ? send(s->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL)
-				 : write(s->fd, bytes, size);
-		if (n == (ssize_t)size)
+		n = put_some(s, bytes, size);
+		if (n == (ssize_t)size) {
+			s->torn = false;
 			return;
+		}
 		if (n > 0) { /* a terminal or a full disk: the rest, if it can be */
+			s->torn = true;
 			bytes += n;
 			size -= (size_t)n;
 		} else if (n < 0 && errno == EAGAIN) {
