@@ -140,3 +140,15 @@ completes() {
 	done
 	[ ! -e ran ]
 }
+
+@test "to complete a stage takes no file's name for an option of another program" {
+	local shell name=--expression=wwritten
+	cp p.conf "./$name"
+	for shell in bash zsh fish; do
+		command -v "$shell" >/dev/null || continue
+		[ "$shell" != zsh ] || [ -w /dev/ptmx ] || continue
+		"by_$shell" "stagefence -c $name -s " >offered
+		[ ! -e written ] || { echo "$shell wrote"; return 1; }
+		grep -qx build offered || { echo "$shell offers no stage"; cat offered; return 1; }
+	done
+}

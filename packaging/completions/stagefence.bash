@@ -37,7 +37,7 @@ _stagefence_options() {
 # _stagefence_stages [FILE]
 _stagefence_stages() {
 	if [ -n "${1-}" ]; then
-		[ -f "$1" ] && sed -nE '/(^|[ ;])stages *[=:]/,$p' "$1" 2>/dev/null |
+		[ -f "$1" ] && sed -nE '/(^|[ ;])stages *[=:]/,$p' 2>/dev/null <"$1" |
 			grep -oE '(^|[ {])name *= *"[A-Za-z0-9_.-]+"' | cut -d'"' -f2
 	else
 		_stagefence_run stagefencectl show |

@@ -30,7 +30,7 @@ function __stagefence_stages
     set -l words (commandline -opc)
     set -l at (contains -i -- -c $words)
     if test -n "$at" -a -f "$words[$(math $at + 1)]"
-        sed -nE '/(^|[ ;])stages *[=:]/,$p' "$words[$(math $at + 1)]" 2>/dev/null |
+        sed -nE '/(^|[ ;])stages *[=:]/,$p' 2>/dev/null <"$words[$(math $at + 1)]" |
             string match -rga '(?:^|[ {])name *= *"([A-Za-z0-9_.-]+)"'
     else
         __stagefence_run stagefencectl show | sed -nE '/^stages = /,$s/^  \{ name = "([A-Za-z0-9_.-]+)";.*/\1/p'
