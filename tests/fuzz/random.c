@@ -693,25 +693,30 @@ static void judge_verifier(const struct model *m, unsigned level, const struct p
 {
 	const struct image_program *program = is->exact == IMAGE_NONE ? NULL : image_program(h, is->exact);
 	struct sock_filter code[IMAGE_CODE_MAX];
+	const struct sock_filter *was;
 	struct seccomp_data d;
 	uint32_t at;
 
 	for (unsigned i = 0; program != NULL && i < 40; i++) {
+		/* the same changes whatever was noticed of those before */
+		state = (seed_of_policy * LEVELS + level) * 0xd1342543de82ef95u + i;
 		memcpy(code, image_code(h, program), program->count * sizeof *code);
 		if (!change(code, program->count, &at))
 			continue;
 		done.changes++;
 		quiet_start();
-		if (!verify_program(p, s, false, false, code, program->count)) {
+		if (!verify_program(p, s, false, false, program->digest, code, program->count)) {
 			done.noticed++;
 			continue;
 		}
 		if (!anybody_notices(m, level, code, program->count, &d))
 			continue;
+		was = &image_code(h, program)[at];
 		if (++done.missed <= 20)
-			printf("%s -s %" PRIu64 ": stage %s: the verifier does not notice a change of instruction %u: call %d of 0x%x with "
-			       "0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
-			    how_again, seed_of_policy, m->level[level].name, at, d.nr, d.arch, d.args[0], d.args[1], d.args[2], d.args[3],
+			printf("%s -s %" PRIu64 ": stage %s: the verifier does not notice a change of instruction %u from %04x %u %u "
+			       "0x%x to %04x %u %u 0x%x: call %d of 0x%x with 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
+			    how_again, seed_of_policy, m->level[level].name, at, was->code, was->jt, was->jf, was->k, code[at].code,
+			    code[at].jt, code[at].jf, code[at].k, d.nr, d.arch, d.args[0], d.args[1], d.args[2], d.args[3],
 			    d.args[4], d.args[5]);
 	}
 }
