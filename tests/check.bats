@@ -544,16 +544,38 @@ nobody() {
 }
 
 @test "a filter whose jumps are far is proved like any other" {
-	# every second call another answer: hundreds of ranges
-	local calls i=0 rules=''
+	# every call another answer: hundreds of ranges
+	local calls i rules
 	calls=$(sed -nE 's/^C\(([a-z0-9_]+),.*/\1/p' "$source_folder/wrapper/calls.def")
-	for call in $calls; do
-		case $call in exit | exit_group | rt_sigreturn | restart_syscall | sigreturn) continue ;; esac
-		i=$((i + 1))
-		rules+="{ calls = \"$call\"; exact = true; action = \"errno\"; errno = \"$((i % 199 + 1))\"; },"
+	for most in 150 200 250 1000; do
+		i=0 rules=''
+		for call in $calls; do
+			case $call in exit | exit_group | rt_sigreturn | restart_syscall | sigreturn) continue ;; esac
+			[ $((i += 1)) -le $most ] || break
+			rules+="{ calls = \"$call\"; exact = true; action = \"errno\"; errno = \"$((i % 199 + 1))\"; },"
+		done
+		policy far "{ name = \"a\"; no_new_privs = true; rules = ( ${rules%,} ); }"
+		run -0 stagefencectl check -v -c far.conf
+		[[ $output =~ ,\ ([0-9]+)\ instructions ]]
+		echo "# $most: ${BASH_REMATCH[1]}"
+		[ "${BASH_REMATCH[1]}" -gt $((most < 600 ? most : 600)) ]
 	done
-	policy far "{ name = \"a\"; no_new_privs = true; rules = ( ${rules%,} ); }"
-	run -0 stagefencectl check -v -c far.conf
-	[[ $output =~ ,\ ([0-9]+)\ instructions ]]
-	[ "${BASH_REMATCH[1]}" -gt 600 ]
+}
+
+@test "a filter that is longer than the kernel takes is refused, and one a little shorter is not" {
+	longer() { # COUNT
+		local i
+		printf 'version = 1; stages = ( { name = "a"; rules = (\n'
+		for ((i = 1; i <= $1; i++)); do
+			printf '{ calls = "socket"; action = "errno"; errno = "%d"; args = ( { arg = 0; op = ">"; value = "%d"; }, { arg = 1; op = "=="; value = "%d"; } ); }%s\n' \
+				"$i" $((i * 1000 + 7)) "$i" "$([ "$i" = "$1" ] || echo ,)"
+		done
+		echo ') } );'
+	}
+	longer 40 >long.conf
+	run -1 within 60 stagefencectl check -c long.conf
+	[[ $output =~ ^stagefencectl:\ long.conf:1:\ stage\ a:\ more\ than\ 4[0-9]{3}\ instructions:\ use\ fewer\ conditions$ ]]
+	longer 28 >short.conf
+	run -0 within 60 stagefencectl check -v -c short.conf
+	[[ $output =~ ,\ 3[0-9]{3}\ instructions ]]
 }
