@@ -181,6 +181,39 @@ static void judge_prologue(const struct policy *p, struct arena *a)
 	judge(!proved(p, s, &none, true, code, count + 1), "secret", "no return at the end");
 }
 
+/* What the kernel makes of a few programs of which ours are not: net/core/filter.c. */
+static void judge_interpreter(void)
+{
+	static const struct {
+		const char *name;
+		struct sock_filter code[5];
+		size_t count;
+		uint32_t answer; /* 0: it is refused */
+	} programs[] = {
+		{ "any of several bits", { { LOAD, 0, 0, 16 }, { BPF_JMP | BPF_JSET | BPF_K, 0, 1, 3 }, { RETURN, 0, 0, 1 }, { RETURN, 0, 0, 2 } },
+		    4, 1 },
+		{ "none of several bits", { { LOAD, 0, 0, 16 }, { BPF_JMP | BPF_JSET | BPF_K, 0, 1, 6 }, { RETURN, 0, 0, 1 }, { RETURN, 0, 0, 2 } },
+		    4, 2 },
+		{ "above is not equal", { { LOAD, 0, 0, 16 }, { BPF_JMP | BPF_JGT | BPF_K, 0, 1, 1 }, { RETURN, 0, 0, 1 }, { RETURN, 0, 0, 2 } },
+		    4, 2 },
+		{ "what was stored", { { LOAD, 0, 0, 16 }, { BPF_ST, 0, 0, 3 }, { BPF_LD | BPF_IMM, 0, 0, 7 }, { BPF_LD | BPF_MEM, 0, 0, 3 }, { BPF_RET | BPF_A, 0, 0, 0 } },
+		    5, 1 },
+		{ "what was never stored", { { BPF_LD | BPF_MEM, 0, 0, 3 }, { BPF_RET | BPF_A, 0, 0, 0 } }, 2, 0 },
+		{ "what was never stored, into X", { { BPF_LDX | BPF_MEM, 0, 0, 3 }, { RETURN, 0, 0, 1 } }, 2, 0 },
+		{ "a load past the data", { { LOAD, 0, 0, sizeof(struct seccomp_data) }, { RETURN, 0, 0, 1 } }, 2, 0 },
+		{ "a jump past the end", { { EQUAL, 0, 1, 1 }, { RETURN, 0, 0, 1 } }, 2, 0 },
+	};
+	const struct seccomp_data d = { .arch = IMAGE_ARCH, .args = { 1 } };
+
+	for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
+		bool good = bpf_check(programs[i].code, programs[i].count) == NULL;
+
+		judge(programs[i].answer == 0 ? !good
+					      : good && bpf_run(programs[i].code, programs[i].count, &d).action == programs[i].answer,
+		    "(none)", programs[i].name);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct arena *a = arena_new();
@@ -190,6 +223,7 @@ int main(int argc, char **argv)
 	if (p == NULL)
 		return 2;
 	say_keep();
+	judge_interpreter();
 	judge_prologue(p, a);
 	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
 		const struct fault *f = &faults[i], none = { .loader = f->loader };

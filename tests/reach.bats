@@ -66,6 +66,12 @@ plain='{ name = "build"; }' after='{ name = "after"; block_calls = [ "mount" ]; 
 	for ((i = 1100; i < 1300; i++)); do rules+="$(tty $i), "; done
 	[ "$(weakest "$(stage a "$rules $(tty 1)"), $(stage b "$(tty 1), ${rules%, }")")" = \
 		"weakest stage: a and 1 alike, with 1 call that another stage refuses: ioctl" ]
+	[ "$(weakest "$(stage a "$rules $(tty 1)"), $(stage b "$rules $(tty 2)")")" = \
+		"weakest stage: a and 1 alike, with 1 call that another stage refuses: ioctl" ]
+	# all but one
+	[ "$(weakest "$(stage a '{ calls = "dup"; action = "allow"; args = ( { arg = 0; op = "=="; value = 5; } ); },
+		{ calls = "dup"; action = "errno"; exact = true; }'), $(stage b '{ calls = "dup"; action = "errno"; exact = true; }')")" = \
+		"weakest stage: a, with 1 call that another stage refuses: dup" ]
 	# the same in other words
 	[ "$(weakest "$(stage a '{ calls = "dup"; action = "errno"; args = ( { arg = 0; op = "<"; value = 8; } ); }'),
 		$(stage b '{ calls = "dup"; action = "errno"; args = ( { arg = 0; op = "=="; mask = "0xfffffff8"; value = 0; } ); }')")" = \
