@@ -516,6 +516,24 @@ nobody() {
 	run -0 stagefencectl check -c place.conf
 }
 
+@test "\$uid and \$gid are those of whoever raises the fence, each in its place" {
+	local as=() ids
+	[ "$(id -u)" != 0 ] || make_outside
+	policy own '{ name = "x"; rules = (
+	  { calls = "setuid"; exact = true; action = "errno"; errno = "EACCES"; args = ( { arg = 0; op = "=="; value = "$uid"; } ); },
+	  { calls = "setgid"; exact = true; action = "errno"; errno = "EEXIST"; args = ( { arg = 0; op = "=="; value = "$gid"; } ); } ); }'
+	cp "$helpers/try-static" .
+	stagefencectl compile -c own.conf -o own.sfi
+	for ids in "" "4711 4712" "70000 100000"; do
+		[ -z "$ids" ] || [ "$(id -u)" = 0 ] || continue
+		[ -z "$ids" ] || as=(setpriv --clear-groups --reuid "${ids% *}" --regid "${ids#* }")
+		run -0 "${as[@]}" ./try-static own-uid own-gid no-uid no-gid
+		[ "$output" = "$(printf '%s\n' 'own-uid ok' 'own-gid ok' 'no-uid EINVAL' 'no-gid EINVAL')" ]
+		run -0 "${as[@]}" stagefence -c own.sfi -s x -- ./try-static own-uid own-gid no-uid no-gid
+		[ "$output" = "$(printf '%s\n' 'own-uid EACCES' 'own-gid EEXIST' 'no-uid EINVAL' 'no-gid EINVAL')" ]
+	done
+}
+
 @test "a condition on an argument that i386 has elsewhere is refused where a stage admits i386" {
 	needs x86_64
 	policy other '{ name = "a"; architectures = [ "i386" ];
