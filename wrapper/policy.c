@@ -195,12 +195,18 @@ const char *condition_fit(struct arena *a, struct condition *c, const struct cal
 
 static bool rule_matches(const struct rule *r, enum abi abi, const uint64_t args[6])
 {
-	for (size_t i = 0; i < r->condition_count; i++) {
-		struct condition c = condition_on(abi, r, &r->conditions[i]);
+	bool native = abi == abi_native() && abi != ABI_I386;
 
-		if (!condition_holds(&c, args))
-			return false;
-	}
+	for (size_t i = 0; i < r->condition_count; i++)
+		if (native) {
+			if (!condition_holds(&r->conditions[i], args))
+				return false;
+		} else {
+			struct condition c = condition_on(abi, r, &r->conditions[i]);
+
+			if (!condition_holds(&c, args))
+				return false;
+		}
 	return true;
 }
 
