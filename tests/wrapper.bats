@@ -280,15 +280,13 @@ END
 	done
 }
 
-@test "a variable of ours that somebody set does not reach the command, and does not disturb it" {
+@test "a variable of ours that somebody set does not reach the command, with a fence or without" {
 	policy p '{ name = "x"; }, { name = "off"; disabled = true; }'
 	for stage in x off; do
 		for value in '' 3 3,0 garbage; do
 			run -0 env STAGEFENCE_FENCE="$value" stagefence -c p.conf -s $stage -- env
 			[[ "$output" != *STAGEFENCE_FENCE* ]]
 			[[ "$output" == *"HOME="* ]]
-			run -0 env STAGEFENCE_FENCE="$value" LD_PRELOAD="$build/libstagefence.so" stagefence -c p.conf -s $stage -- env
-			[[ "$output" != *STAGEFENCE_FENCE* ]]
 		done
 	done
 }
