@@ -290,3 +290,11 @@ END
 		done
 	done
 }
+
+@test "a name of more than 255 bytes is nobody's, even where a pattern takes every name" {
+	policy p '{ name = "x"; match = "a*"; }'
+	run -0 env STAGEFENCE_STAGE="$(printf 'a%.0s' {1..255})" stagefence -c p.conf -- echo ran
+	[ "$output" = ran ]
+	run -125 env STAGEFENCE_STAGE="$(printf 'a%.0s' {1..256})" stagefence -c p.conf -- echo ran
+	one_line "$output"
+}
