@@ -364,7 +364,7 @@ bounded() {
 	mkdir -p a/b
 	echo "$good" >a/b/p.conf
 	accepted a/b/p.conf
-	for mode in 664 646 666; do
+	for mode in 664 646 666 1666; do
 		chmod $mode a/b/p.conf
 		untrusted a/b/p.conf "p.conf can be written by others (chmod go-w)"
 	done
