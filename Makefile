@@ -187,7 +187,7 @@ MUSL_CC      ?= musl-gcc
 musl_tests   := $(if $(shell command -v $(firstword $(MUSL_CC)) 2>/dev/null),try-musl try-musl-static try-musl-local \
                 early-environ-musl.so early-thread-musl.so)
 test_names   := $(plain_tests) $(bare_tests) bare-i386 seen-local try-local try-static try-static-pie try-asan \
-                $(musl_tests) early-environ.so early-thread.so flip decide variant same live calls-check scan-check \
+                $(musl_tests) early-environ.so early-thread.so flip decide prove variant same live calls-check scan-check \
                 engine random report-drive refuse refuse-static fake-bash
 test_base     = -std=c11 -D_GNU_SOURCE $(warn) -O1 -g
 test_cflags   = $(test_base) -MMD -MP $(paths) $(CPPFLAGS) $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
@@ -245,7 +245,7 @@ $(BUILD)/tests/early-%.so: tests/helpers/early-%.c | $(BUILD)/tests
 $(BUILD)/tests/flip: tests/helpers/flip.c $(BUILD)/flags | $(BUILD)/tests
 	$(CC) $(test_cflags) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $<
 
-$(BUILD)/tests/decide $(BUILD)/tests/live: $(BUILD)/tests/%: tests/%.c $(ctl_parts) | $(BUILD)/tests
+$(BUILD)/tests/decide $(BUILD)/tests/live $(BUILD)/tests/prove: $(BUILD)/tests/%: tests/%.c $(ctl_parts) | $(BUILD)/tests
 	$(CC) $(test_cflags) -o $@ $< $(ctl_parts) $(libs_ldlibs) $(LDFLAGS)
 
 $(BUILD)/tests/report-drive: tests/helpers/report-drive.c $(ctl_parts) | $(BUILD)/tests

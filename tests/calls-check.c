@@ -43,7 +43,7 @@ static void check_rows(void)
 		check(before == NULL || strcmp(before->name, c->name) < 0,
 		      "%s: out of order, or twice", c->name);
 		check(call_named(c->name) == c, "%s: not found by its name", c->name);
-		check(strspn(c->widths, "ilp") == width_count && width_count <= 6,
+		check(strspn(c->widths, "silp") == width_count && width_count <= 6,
 		      "%s: widths \"%s\"", c->name, c->widths);
 		check(c->since >= kernel_version(2, 0) && c->since <= kernel_version(6, 18),
 		      "%s: since %#x", c->name, c->since);
@@ -155,10 +155,10 @@ static void check_widths(void)
 		{ "getpid", "" },
 		{ "ioctl", "iil" },
 		{ "kexec_load", "llpl" },
-		{ "mkdirat", "ipi" },
+		{ "mkdirat", "ips" },
 		{ "mmap", "llllil" },
 		{ "mount", "ppplp" },
-		{ "openat", "ipii" },
+		{ "openat", "ipis" },
 		{ "personality", "i" },
 		{ "prctl", "illll" },
 		{ "ptrace", "lill" },
@@ -181,6 +181,14 @@ static void check_widths(void)
 	check(call_arg_is_word(c, ABI_X32, 2), "ioctl's argument is not a word on x32");
 	check(call_arg_is_word(c, ABI_I386, 2), "ioctl's argument is not a word on i386");
 	check(!call_arg_is_word(c, ABI_AARCH64, 5), "ioctl has a sixth argument");
+	c = call_named("chmod");
+	check(call_arg_is_word(c, ABI_X86_64, 1) && call_arg_is_mode(c, 1), "chmod's mode is no mode");
+	check(!call_arg_is_mode(call_named("umask"), 0), "umask's argument is a mode");
+	c = call_named("chown");
+	check(call_arg_is_short_id(c, ABI_I386, 2), "chown's group is no short id on i386");
+	check(!call_arg_is_short_id(c, ABI_I386, 0), "chown's path is a short id on i386");
+	check(!call_arg_is_short_id(c, ABI_X86_64, 2), "chown's group is a short id on x86_64");
+	check(!call_arg_is_short_id(call_named("setuid32"), ABI_I386, 0), "setuid32's id is a short id");
 	c = call_named("unshare");
 	check(!call_arg_is_word(c, ABI_X32, 0), "unshare's flags are a word on x32");
 }

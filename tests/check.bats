@@ -364,7 +364,7 @@ bounded() {
 	mkdir -p a/b
 	echo "$good" >a/b/p.conf
 	accepted a/b/p.conf
-	for mode in 664 646 666; do
+	for mode in 664 646 666 1666; do
 		chmod $mode a/b/p.conf
 		untrusted a/b/p.conf "p.conf can be written by others (chmod go-w)"
 	done
@@ -524,6 +524,24 @@ nobody() {
 	run -0 stagefencectl check -c place.conf
 }
 
+@test "\$uid and \$gid are those of whoever raises the fence, each in its place" {
+	local as=() ids
+	[ "$(id -u)" != 0 ] || make_outside
+	policy own '{ name = "x"; rules = (
+	  { calls = "setuid"; exact = true; action = "errno"; errno = "EACCES"; args = ( { arg = 0; op = "=="; value = "$uid"; } ); },
+	  { calls = "setgid"; exact = true; action = "errno"; errno = "EEXIST"; args = ( { arg = 0; op = "=="; value = "$gid"; } ); } ); }'
+	cp "$helpers/try-static" .
+	stagefencectl compile -c own.conf -o own.sfi
+	for ids in "" "4711 4712" "70000 100000"; do
+		[ -z "$ids" ] || [ "$(id -u)" = 0 ] || continue
+		[ -z "$ids" ] || as=(setpriv --clear-groups --reuid "${ids% *}" --regid "${ids#* }")
+		run -0 "${as[@]}" ./try-static own-uid own-gid no-uid no-gid
+		[ "$output" = "$(printf '%s\n' 'own-uid ok' 'own-gid ok' 'no-uid EINVAL' 'no-gid EINVAL')" ]
+		run -0 "${as[@]}" stagefence -c own.sfi -s x -- ./try-static own-uid own-gid no-uid no-gid
+		[ "$output" = "$(printf '%s\n' 'own-uid EACCES' 'own-gid EEXIST' 'no-uid EINVAL' 'no-gid EINVAL')" ]
+	done
+}
+
 @test "a condition on an argument that i386 has elsewhere is refused where a stage admits i386" {
 	needs x86_64
 	policy other '{ name = "a"; architectures = [ "i386" ];
@@ -552,16 +570,38 @@ nobody() {
 }
 
 @test "a filter whose jumps are far is proved like any other" {
-	# every second call another answer: hundreds of ranges
-	local calls i=0 rules=''
+	# every call another answer: hundreds of ranges
+	local calls i rules
 	calls=$(sed -nE 's/^C\(([a-z0-9_]+),.*/\1/p' "$source_folder/wrapper/calls.def")
-	for call in $calls; do
-		case $call in exit | exit_group | rt_sigreturn | restart_syscall | sigreturn) continue ;; esac
-		i=$((i + 1))
-		rules+="{ calls = \"$call\"; exact = true; action = \"errno\"; errno = \"$((i % 199 + 1))\"; },"
+	for most in 150 200 250 1000; do
+		i=0 rules=''
+		for call in $calls; do
+			case $call in exit | exit_group | rt_sigreturn | restart_syscall | sigreturn) continue ;; esac
+			[ $((i += 1)) -le $most ] || break
+			rules+="{ calls = \"$call\"; exact = true; action = \"errno\"; errno = \"$((i % 199 + 1))\"; },"
+		done
+		policy far "{ name = \"a\"; no_new_privs = true; rules = ( ${rules%,} ); }"
+		run -0 stagefencectl check -v -c far.conf
+		[[ $output =~ ,\ ([0-9]+)\ instructions ]]
+		echo "# $most: ${BASH_REMATCH[1]}"
+		[ "${BASH_REMATCH[1]}" -gt $((most < 600 ? most : 600)) ]
 	done
-	policy far "{ name = \"a\"; no_new_privs = true; rules = ( ${rules%,} ); }"
-	run -0 stagefencectl check -v -c far.conf
-	[[ $output =~ ,\ ([0-9]+)\ instructions ]]
-	[ "${BASH_REMATCH[1]}" -gt 600 ]
+}
+
+@test "a filter that is longer than the kernel takes is refused, and one a little shorter is not" {
+	longer() { # COUNT
+		local i
+		printf 'version = 1; stages = ( { name = "a"; rules = (\n'
+		for ((i = 1; i <= $1; i++)); do
+			printf '{ calls = "socket"; action = "errno"; errno = "%d"; args = ( { arg = 0; op = ">"; value = "%d"; }, { arg = 1; op = "=="; value = "%d"; } ); }%s\n' \
+				"$i" $((i * 1000 + 7)) "$i" "$([ "$i" = "$1" ] || echo ,)"
+		done
+		echo ') } );'
+	}
+	longer 40 >long.conf
+	run -1 within 60 stagefencectl check -c long.conf
+	[[ $output =~ ^stagefencectl:\ long.conf:1:\ stage\ a:\ more\ than\ 4[0-9]{3}\ instructions:\ use\ fewer\ conditions$ ]]
+	longer 28 >short.conf
+	run -0 within 60 stagefencectl check -v -c short.conf
+	[[ $output =~ ,\ 3[0-9]{3}\ instructions ]]
 }

@@ -31,6 +31,10 @@ for_table() {
 	for_table conditions 160
 }
 
+@test "modes are compared on 16 bits, and so are the ids of i386's older calls, as the kernel takes them" {
+	for_table short 50
+}
+
 @test "other ABIs and numbers that are no calls are killed before any rule" {
 	for_table foreign 25
 }

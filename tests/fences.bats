@@ -414,7 +414,11 @@ status 125" ]
 		cp /usr/local/bin/try /usr/local/bin/try-unknown
 		interpreter /usr/local/bin/try-unknown /usr/local/lib/other.so
 		try-unknown openat
-		stagefence -s noopen try-unknown openat || echo $?'
+		stagefence -s noopen try-unknown openat || echo $?
+		ln -s /usr/local/lib/ld-linux-test.so.2 "$TMPDIR/ld-linux-link.so"
+		ln -s "$TMPDIR/ld-linux-link.so" /tmp/ld-linux.so
+		chown -h 65534 "$TMPDIR/ld-linux-link.so" 2>/dev/null
+		stagefence -s noopen try-others openat || echo $?'
 	[ "${lines[0]}" = "openat ok" ]
 	[ "${lines[1]}" = "openat EPERM" ]
 	[ "${lines[2]}" = "openat ok" ]
@@ -423,7 +427,10 @@ status 125" ]
 	[ "${lines[5]}" = "openat ok" ]
 	[ "${lines[6]}" = "stagefence: /usr/local/bin/try-unknown: its loader is unknown, and this stage needs one that honours LD_PRELOAD" ]
 	[ "${lines[7]}" = 125 ]
-	[ "${#lines[@]}" = 8 ]
+	# the loader is root's own, and the link to it is not
+	[[ "${lines[8]}" == "stagefence: stage noopen refuses what a dynamic program needs"* ]]
+	[ "${lines[9]}" = 125 ]
+	[ "${#lines[@]}" = 10 ]
 }
 
 @test "dynamic musl programs start, and are held to the stage" {
@@ -647,6 +654,20 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 			done
 		done
 	done
+}
+
+@test "what is handed over for a stage without a fence must be sealed, and for one with a fence it must name it" {
+	policy two '{ name = "one"; block_calls = "rmdir"; block_action = "errno"; }, { name = "off"; disabled = true; }'
+	stagefencectl compile -c two.conf -o two.sfi
+	handed() { # STATUS KIND STAGE
+		run "$1" env STAGEFENCE_STAGE="$3" "$helpers/handover" "$2" two.sfi %d /usr/bin/env LD_PRELOAD="$build/libstagefence.so" mkdir ran
+	}
+	handed -0 sealed off
+	rmdir ran
+	handed -125 unsealed off
+	one_line "$output" && [ ! -e ran ]
+	handed -125 sealed one
+	one_line "$output" && [ ! -e ran ]
 }
 
 @test "a run path by which others could put a library between the fences is refused" {

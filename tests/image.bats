@@ -129,6 +129,9 @@ fenced_or_refused() {
 	done <<'END'
 size=0
 size=+1
+stage.1.flags^=32
+stage.1.flags^=0x80000000
+stage.1.flags^=4
 size=-8
 size=0xffffffff
 head_size=0

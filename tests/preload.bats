@@ -216,6 +216,7 @@ none'
 		echo -- touched; touch $conf; try
 		echo -- replaced; printf "version = 1;\n%s\n" "$refuse" >$conf.new; mv $conf.new $conf; try
 		echo -- same size and times; compile "$refuse" >/dev/null; stamp=$(stat -c %y $conf); sed -i s/EROFS/EPERM/ $conf; touch -d "$stamp" $conf; try
+		echo -- same file and size; sed s/EPERM/EROFS/ $conf >$conf.new; compile "$(tail -n 1 $conf)" >/dev/null; cat $conf.new >$conf; rm $conf.new; try
 		echo -- no image; rm $image; try
 		echo -- drop-in; compile "$allow"
 		printf "floor = \"f\"; profiles = ( { name = \"f\"; block_calls = [ \"mkdir\", \"mkdirat\" ]; block_action = \"errno\"; } );" \
@@ -240,8 +241,11 @@ status 1
 -- same size and times
 $refused
 status 1
+-- same file and size
+$frozen
+status 1
 -- no image
-$refused
+$frozen
 status 1
 -- drop-in
 $refused

@@ -46,6 +46,38 @@ plain='{ name = "build"; }' after='{ name = "after"; block_calls = [ "mount" ]; 
 	[ "$(weakest "$(tty a == TIOCSTI), $(tty b == TIOCLINUX)")" = "weakest stage: a and 1 alike, with 1 call that another stage refuses: ioctl" ]
 }
 
+@test "conditions: what is weaker for a few arguments only is seen, however many conditions there are" {
+	local one rules='' i
+	tty() { echo "{ calls = \"ioctl\"; action = \"errno\"; args = ( { arg = 1; op = \"==\"; value = \"$1\"; ${2-} } ); }"; }
+	stage() { echo "{ name = \"$1\"; rules = ( $2 ); }"; }
+	# 5 and 0x105 against 5 alone
+	[ "$(weakest "$(stage a "$(tty 5 'mask = "0xff";')"), $(stage b "$(tty 5)")")" = \
+		"weakest stage: b, with 1 call that another stage refuses: ioctl" ]
+	# only where two arguments meet, and that is what another rule allows already
+	one='{ calls = "ioctl"; action = "errno"; args = ( { arg = 1; op = "=="; value = 5; }, { arg = 2; op = "=="; value = 7; } ); }'
+	[ "$(weakest "$(stage a "$(tty 5)"), $(stage b "$one")")" = "weakest stage: b, with 1 call that another stage refuses: ioctl" ]
+	[ "$(weakest "$(stage a "$(tty 5), $one"), $(stage b "$(tty 5)")")" = "weakest stage: all refuse the same" ]
+	# the last of a hundred
+	for ((i = 1000; i < 1100; i++)); do rules+="$(tty $i), "; done
+	[ "$(weakest "$(stage a "$rules $(tty 1)"), $(stage b "${rules%, }")")" = \
+		"weakest stage: b, with 1 call that another stage refuses: ioctl" ]
+	[ "$(weakest "$(stage a "${rules%, }"), $(stage b "$(tty 1099), ${rules%, }")")" = "weakest stage: all refuse the same" ]
+	# more than can be compared: that may be a difference, and is said to be one
+	for ((i = 1100; i < 1300; i++)); do rules+="$(tty $i), "; done
+	[ "$(weakest "$(stage a "$rules $(tty 1)"), $(stage b "$(tty 1), ${rules%, }")")" = \
+		"weakest stage: a and 1 alike, with 1 call that another stage refuses: ioctl" ]
+	[ "$(weakest "$(stage a "$rules $(tty 1)"), $(stage b "$rules $(tty 2)")")" = \
+		"weakest stage: a and 1 alike, with 1 call that another stage refuses: ioctl" ]
+	# all but one
+	[ "$(weakest "$(stage a '{ calls = "dup"; action = "allow"; args = ( { arg = 0; op = "=="; value = 5; } ); },
+		{ calls = "dup"; action = "errno"; exact = true; }'), $(stage b '{ calls = "dup"; action = "errno"; exact = true; }')")" = \
+		"weakest stage: a, with 1 call that another stage refuses: dup" ]
+	# the same in other words
+	[ "$(weakest "$(stage a '{ calls = "dup"; action = "errno"; args = ( { arg = 0; op = "<"; value = 8; } ); }'),
+		$(stage b '{ calls = "dup"; action = "errno"; args = ( { arg = 0; op = "=="; mask = "0xfffffff8"; value = 0; } ); }')")" = \
+		"weakest stage: all refuse the same" ]
+}
+
 @test "a floor covers all: nothing is noted, and check -v says so" {
 	local top='floor = "f"; profiles = ( { name = "f"; block_calls = "mount"; block_action = "errno"; } );'
 	[ "$(weakest "$plain, $after" "$top")" = "weakest stage: all refuse the same

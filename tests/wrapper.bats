@@ -257,3 +257,44 @@ END
 	run -0 within 60 ./again 100
 	[ "$output" = $'Seccomp_filters:\t1' ]
 }
+
+@test "a compiler that fails is not believed, even if it has written a good image" {
+	local end
+	needs readable
+	policy p '{ name = "x"; }'
+	stagefencectl compile -c p.conf -o p.sfi
+	mkdir own
+	cp "$(command -v stagefence)" own
+	cp "$build/libstagefence.so" own
+	for end in 'exit 0' 'exit 3' 'kill -9 $$'; do
+		printf '#!/bin/sh\ncat %q\n%s\n' "$PWD/p.sfi" "$end" >own/stagefencectl
+		chmod 755 own/stagefencectl
+		if [ "$end" = 'exit 0' ]; then
+			run -0 own/stagefence -c p.conf -s x -- touch ran
+			rm ran
+			continue
+		fi
+		run -125 own/stagefence -c p.conf -s x -- touch ran
+		[[ "$output" == *"stagefencectl did not finish compiling the policy" ]]
+		[ ! -e ran ]
+	done
+}
+
+@test "a variable of ours that somebody set does not reach the command, with a fence or without" {
+	policy p '{ name = "x"; }, { name = "off"; disabled = true; }'
+	for stage in x off; do
+		for value in '' 3 3,0 garbage; do
+			run -0 env STAGEFENCE_FENCE="$value" stagefence -c p.conf -s $stage -- env
+			[[ "$output" != *STAGEFENCE_FENCE* ]]
+			[[ "$output" == *"HOME="* ]]
+		done
+	done
+}
+
+@test "a name of more than 255 bytes is nobody's, even where a pattern takes every name" {
+	policy p '{ name = "x"; match = "a*"; }'
+	run -0 env STAGEFENCE_STAGE="$(printf 'a%.0s' {1..255})" stagefence -c p.conf -- echo ran
+	[ "$output" = ran ]
+	run -125 env STAGEFENCE_STAGE="$(printf 'a%.0s' {1..256})" stagefence -c p.conf -- echo ran
+	one_line "$output"
+}

@@ -115,13 +115,18 @@ const char *bpf_check(const struct sock_filter *code, size_t count)
 
 /* A 64-bit field's high word comes first where the high byte does: audit.h tells by the
  * architecture. */
+static uint32_t place(const struct seccomp_data *data, uint32_t at)
+{
+	return !(data->arch & __AUDIT_ARCH_LE) && at > offsetof(struct seccomp_data, arch)
+	    ? at ^ sizeof(uint32_t)
+	    : at;
+}
+
 static uint32_t load(const struct seccomp_data *data, uint32_t at)
 {
 	uint32_t word;
 
-	if (!(data->arch & __AUDIT_ARCH_LE) && at > offsetof(struct seccomp_data, arch))
-		at ^= sizeof word;
-	memcpy(&word, (const char *)data + at, sizeof word);
+	memcpy(&word, (const char *)data + place(data, at), sizeof word);
 	return word;
 }
 
@@ -151,8 +156,40 @@ static bool jumps(uint16_t op, uint32_t a, uint32_t b)
 	}
 }
 
-struct bpf_result bpf_run(
-    const struct sock_filter *code, size_t count, const struct seccomp_data *data)
+/* What is in the accumulator, as far as a masked word goes, and what was compared until now. */
+struct trace {
+	uint32_t word, mask;
+	struct bpf_compare *compares;
+	size_t count;
+};
+
+static void trace_one(
+    struct trace *t, uint32_t at, const struct sock_filter *f, const struct seccomp_data *data)
+{
+	switch (BPF_CLASS(f->code)) {
+	case BPF_LD:
+		t->word = BPF_MODE(f->code) == BPF_ABS ? place(data, f->k) : BPF_NO_WORD;
+		t->mask = UINT32_MAX;
+		break;
+	case BPF_ALU:
+		if (f->code == (BPF_ALU | BPF_AND | BPF_K))
+			t->mask &= f->k;
+		else
+			t->word = BPF_NO_WORD;
+		break;
+	case BPF_MISC: t->word = BPF_MISCOP(f->code) == BPF_TAX ? t->word : BPF_NO_WORD; break;
+	case BPF_JMP:
+		if (BPF_OP(f->code) != BPF_JA)
+			t->compares[t->count++] = (struct bpf_compare){ at,
+				BPF_SRC(f->code) == BPF_K ? t->word : BPF_NO_WORD, t->mask, f->k };
+		break;
+	default: break;
+	}
+}
+
+/* Three times in the program: nearly all of a proof's time is spent here. */
+__attribute__((always_inline)) static inline struct bpf_result run(const struct sock_filter *code,
+    size_t count, const struct seccomp_data *data, bool (*ways)[2], bool *new, struct trace *trace)
 {
 	struct bpf_result result = { .action = SECCOMP_RET_KILL_PROCESS };
 	uint32_t a = 0, x = 0, scratch[BPF_MEMWORDS] = { 0 };
@@ -160,8 +197,11 @@ struct bpf_result bpf_run(
 	for (size_t i = 0; i < count; i++) {
 		const struct sock_filter *f = &code[i];
 		uint32_t operand = BPF_SRC(f->code) == BPF_X ? x : f->k;
+		bool jumped;
 
 		result.steps++;
+		if (trace != NULL)
+			trace_one(trace, (uint32_t)i, f, data);
 		switch (BPF_CLASS(f->code)) {
 		case BPF_LD:
 		case BPF_LDX: {
@@ -185,10 +225,14 @@ struct bpf_result bpf_run(
 		case BPF_STX: scratch[f->k] = x; break;
 		case BPF_ALU: a = compute(BPF_OP(f->code), a, operand); break;
 		case BPF_JMP:
-			if (BPF_OP(f->code) == BPF_JA)
+			if (BPF_OP(f->code) == BPF_JA) {
 				i += f->k;
-			else
-				i += jumps(BPF_OP(f->code), a, operand) ? f->jt : f->jf;
+				break;
+			}
+			jumped = jumps(BPF_OP(f->code), a, operand);
+			if (ways != NULL && !ways[i][jumped])
+				*new = ways[i][jumped] = true;
+			i += jumped ? f->jt : f->jf;
 			break;
 		case BPF_RET: result.action = BPF_RVAL(f->code) == BPF_A ? a : f->k; return result;
 		default:
@@ -197,5 +241,27 @@ struct bpf_result bpf_run(
 			    : x;
 		}
 	}
+	return result;
+}
+
+struct bpf_result bpf_run(
+    const struct sock_filter *code, size_t count, const struct seccomp_data *data)
+{
+	return run(code, count, data, NULL, NULL, NULL);
+}
+
+struct bpf_result bpf_explore(const struct sock_filter *code, size_t count,
+    const struct seccomp_data *data, bool (*ways)[2], bool *new)
+{
+	return run(code, count, data, ways, new, NULL);
+}
+
+struct bpf_result bpf_trace(const struct sock_filter *code, size_t count,
+    const struct seccomp_data *data, struct bpf_compare *compares, size_t *compare_count)
+{
+	struct trace trace = { BPF_NO_WORD, 0, compares, 0 };
+	struct bpf_result result = run(code, count, data, NULL, NULL, &trace);
+
+	*compare_count = trace.count;
 	return result;
 }

@@ -31,4 +31,22 @@ struct bpf_result {
 struct bpf_result bpf_run(
     const struct sock_filter *code, size_t count, const struct seccomp_data *data);
 
+/* The same; and for each conditional jump that the run came to, ways[instruction][jumped] becomes
+ * true, and *new where it was not. */
+struct bpf_result bpf_explore(const struct sock_filter *code, size_t count,
+    const struct seccomp_data *data, bool (*ways)[2], bool *new);
+
+/* What such a jump went by: a word of data, masked, and compared with value. */
+struct bpf_compare {
+	uint32_t at;   /* the instruction */
+	uint32_t word; /* its offset in the data; BPF_NO_WORD: something computed */
+	uint32_t mask, value;
+};
+
+enum { BPF_NO_WORD = sizeof(struct seccomp_data) };
+
+/* The same; writes the comparisons that the run came to, of which there are less than count. */
+struct bpf_result bpf_trace(const struct sock_filter *code, size_t count,
+    const struct seccomp_data *data, struct bpf_compare *compares, size_t *compare_count);
+
 #endif

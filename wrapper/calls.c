@@ -123,7 +123,29 @@ bool call_arg_is_word(const struct call *c, enum abi abi, unsigned arg)
 		return false;
 	if (c->widths[arg] == 'l' && abi == ABI_X32)
 		return x32_cuts_longs(c->nr[ABI_X32]);
-	return c->widths[arg] == 'i';
+	return c->widths[arg] == 'i' || c->widths[arg] == 's';
+}
+
+/* chmod(2) looks at 16 bits of its mode: 04755 | 1 << 16 is 04755. */
+bool call_arg_is_mode(const struct call *c, unsigned arg)
+{
+	return arg < sizeof c->widths && c->widths[arg] == 's';
+}
+
+/* kernel/uid16.c: setuid(1000 | 1 << 16) is setuid(1000). */
+bool call_arg_is_short_id(const struct call *c, enum abi abi, unsigned arg)
+{
+	static const struct {
+		const char *name;
+		unsigned first;
+	} older[] = { { "chown", 1 }, { "fchown", 1 }, { "lchown", 1 }, { "setfsgid", 0 },
+		{ "setfsuid", 0 }, { "setgid", 0 }, { "setregid", 0 }, { "setresgid", 0 },
+		{ "setresuid", 0 }, { "setreuid", 0 }, { "setuid", 0 } };
+
+	for (size_t i = 0; abi == ABI_I386 && i < sizeof older / sizeof older[0]; i++)
+		if (arg >= older[i].first && strcmp(c->name, older[i].name) == 0)
+			return true;
+	return false;
 }
 
 /* The first name of each ABI is the one that we print. */

@@ -33,7 +33,7 @@ struct call {
 	char name[29];         /* not a pointer, which would be a relocation at each start */
 	uint16_t since;        /* kernel_version() that first had it */
 	int32_t nr[ABI_COUNT]; /* as in seccomp_data.nr; -1: not on this ABI */
-	char widths[7];        /* one of "ilp" for each argument, see calls.def */
+	char widths[7];        /* one of "silp" for each argument, see calls.def */
 };
 
 const struct call *call_named(const char *name);             /* NULL: unknown */
@@ -43,8 +43,16 @@ const struct call *call_numbered(enum abi abi, uint32_t nr); /* NULL: no call ha
 size_t call_count(void);
 const struct call *call_at(size_t i);
 
-/* Whether the kernel looks at only 32 bits of this argument, so that a rule must do the same. */
+/* Whether the kernel looks at only 32 bits of this argument, or fewer, so that a rule must do the
+ * same. */
 bool call_arg_is_word(const struct call *c, enum abi abi, unsigned arg);
+
+/* A mode: of 16 bits, on every ABI. */
+bool call_arg_is_mode(const struct call *c, unsigned arg);
+
+/* A user or group id of 16 bits, of which 0xffff stands for -1: in i386's older calls; the newer
+ * ones have a 32 in their names. */
+bool call_arg_is_short_id(const struct call *c, enum abi abi, unsigned arg);
 
 /* AUDIT_ARCH_* as in seccomp_data.arch; x86_64 and x32 share one, the number's bit 30 is x32. */
 static inline uint32_t abi_audit_arch(enum abi abi)

@@ -80,7 +80,8 @@ static uint32_t add_program(
 	memcpy(code + p.count, body->code, body->count * sizeof *code);
 	p.count += (uint32_t)body->count;
 	p.cookie = cookie;
-	if (!verify_program(c->policy, s, loader, cookie, code, p.count)) {
+	if (!verify_program(c->policy, s, loader, cookie,
+		abi_native() == abi_here() ? p.digest : NULL, code, p.count)) {
 		c->good = false;
 		return IMAGE_NONE;
 	}
@@ -123,7 +124,7 @@ static uint32_t add_inner(struct compile *c, const struct stage *s, const struct
 	}
 	memcpy(code + p.count, exact->code, exact->count * sizeof *code);
 	p.count += (uint32_t)exact->count;
-	if (!verify_inner(c->policy, s, outer, listener, code, p.count)) {
+	if (!verify_inner(c->policy, s, outer, listener, p.digest, code, p.count)) {
 		c->good = false;
 		return IMAGE_NONE;
 	}

@@ -28,7 +28,10 @@ static const char *value_text(struct arena *a, const char *written, uint64_t val
 
 static bool is_masked(const struct condition *c)
 {
-	return c->mask != ~(uint64_t)0 && (c->whole || c->mask != UINT32_MAX);
+	bool equality = c->op == OP_EQ || c->op == OP_NE;
+
+	/* an order's mask is the width, and cannot be written */
+	return c->mask != ~(uint64_t)0 && (c->whole || (c->mask != UINT32_MAX && equality));
 }
 
 const char *explain_conditions(struct arena *a, const struct condition *c, size_t count)

@@ -737,7 +737,7 @@ static void write_bpf(const struct program *program, FILE *out)
 static bool own_program(struct export *x, struct program *program)
 {
 	return filter_build(x->policy, &x->stage, false, x->arena, program) &&
-	    verify_program(x->policy, &x->stage, false, false, program->code, program->count);
+	    verify_program(x->policy, &x->stage, false, false, NULL, program->code, program->count);
 }
 
 /* ---- all of it ---- */

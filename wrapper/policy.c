@@ -73,9 +73,68 @@ uint64_t condition_witness(const struct condition *c)
 	}
 }
 
-struct condition condition_on(enum abi abi, const struct condition *c)
+/* On the 16 bits that the kernel looks at: what it makes of them is a number below 0xffff, or -1.
+ */
+static struct condition condition_on_short_id(const struct rule *r, const struct condition *c)
+{
+	enum { MINUS_ONE = 0xffff };
+	const struct condition never = { .arg = c->arg,
+		.op = OP_GT,
+		.mask = MINUS_ONE,
+		.value = MINUS_ONE,
+		.mask_text = c->mask_text,
+		.value_text = c->value_text };
+	struct condition on = *c, always = never;
+	bool short_value = c->value <= MINUS_ONE;
+
+	always.op = OP_GE;
+	always.value = 0;
+	on.mask = MINUS_ONE;
+	switch (c->op) {
+	case OP_LT: on.value = short_value ? c->value : MINUS_ONE; return on;
+	case OP_GE: on.value = short_value ? c->value : MINUS_ONE; return on;
+	case OP_LE:
+		on.op = short_value && c->value != MINUS_ONE ? OP_LE : OP_LT;
+		on.value = short_value ? c->value : MINUS_ONE;
+		return c->value == UINT32_MAX ? always : on;
+	case OP_GT:
+		on.op = c->value < MINUS_ONE ? OP_GT : OP_GE;
+		on.value = c->value < MINUS_ONE ? c->value : MINUS_ONE;
+		return c->value == UINT32_MAX ? never : on;
+	case OP_EQ:
+	case OP_NE:
+		/* an id that is not known yet may be one that 16 bits cannot hold: who is cut to
+		 * another must not get what is his own */
+		if (c->launch)
+			return action_refuses(r->action) ? always : never;
+		on.mask = c->mask & MINUS_ONE;
+		on.value = c->value & MINUS_ONE;
+		if ((c->mask >> 16) == 0)
+			return on;
+		/* -1 has all bits of the mask */
+		if (c->value == c->mask) {
+			on.mask = on.value = MINUS_ONE;
+			return on;
+		}
+		if ((c->value >> 16) != 0 || (on.mask == MINUS_ONE && on.value == MINUS_ONE))
+			return c->op == OP_EQ ? never : always;
+		/* all but -1, or what takes two comparisons: the stricter of what one can say */
+		if (on.mask == 0) {
+			on.mask = on.value = MINUS_ONE;
+			on.op = c->op == OP_EQ ? OP_NE : OP_EQ;
+		} else if (on.value == on.mask && action_refuses(r->action) == (c->op == OP_NE))
+			return c->op == OP_EQ ? never : always;
+		return on;
+	}
+	abort();
+}
+
+struct condition condition_on(enum abi abi, const struct rule *r, const struct condition *c)
 {
 	struct condition on = *c;
+
+	if (!c->whole && r->call != NULL && call_arg_is_short_id(r->call, abi, c->arg))
+		return condition_on_short_id(r, c);
 
 	if ((on.whole && (abi == ABI_I386 || abi == ABI_X32)) ||
 	    (abi == ABI_I386 && on.value >> 32 == UINT32_MAX)) {
@@ -116,6 +175,14 @@ const char *condition_fit(struct arena *a, struct condition *c, const struct cal
 			    "%u",
 			    wide, call->name, c->arg);
 	}
+	if (call_arg_is_mode(call, c->arg)) {
+		if (c->value > UINT16_MAX)
+			return arena_format(a,
+			    "the value has more than 16 bits, but the kernel looks at 16 of %s's "
+			    "arg %u",
+			    call->name, c->arg);
+		c->mask &= UINT16_MAX;
+	}
 	if (c->mask == 0)
 		return "a mask without bits";
 	if ((c->value & ~c->mask) != 0)
@@ -128,12 +195,18 @@ const char *condition_fit(struct arena *a, struct condition *c, const struct cal
 
 static bool rule_matches(const struct rule *r, enum abi abi, const uint64_t args[6])
 {
-	for (size_t i = 0; i < r->condition_count; i++) {
-		struct condition c = condition_on(abi, &r->conditions[i]);
+	bool native = abi == abi_native() && abi != ABI_I386;
 
-		if (!condition_holds(&c, args))
-			return false;
-	}
+	for (size_t i = 0; i < r->condition_count; i++)
+		if (native) {
+			if (!condition_holds(&r->conditions[i], args))
+				return false;
+		} else {
+			struct condition c = condition_on(abi, r, &r->conditions[i]);
+
+			if (!condition_holds(&c, args))
+				return false;
+		}
 	return true;
 }
 
@@ -390,7 +463,7 @@ static const struct condition *conditions_of(struct list *list, const struct rul
 		return r->conditions;
 	on = arena_array(list->arena, r->condition_count, sizeof *on);
 	for (size_t i = 0; i < r->condition_count; i++)
-		on[i] = condition_on(list->abi, &r->conditions[i]);
+		on[i] = condition_on(list->abi, r, &r->conditions[i]);
 	return on;
 }
 

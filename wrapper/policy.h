@@ -203,9 +203,9 @@ const char *condition_fit(struct arena *a, struct condition *c, const struct cal
 /* Is there a fence for this stage at all? */
 bool policy_has_fence(const struct policy *p, const struct stage *s);
 
-/* A condition as it is on an ABI: on i386 registers have 32 bits, and a negative number is one
- * of 32. */
-struct condition condition_on(enum abi abi, const struct condition *c);
+/* A rule's condition as it is on an ABI: on i386 registers have 32 bits, a negative number is one
+ * of 32, and some ids have 16. */
+struct condition condition_on(enum abi abi, const struct rule *r, const struct condition *c);
 
 /* To be called once for each level, when its rules are complete. */
 void policy_sort(struct level *level);

@@ -4,15 +4,20 @@
 #include <string.h>
 
 #include "calls.h"
+#include "cubes.h"
 #include "mem.h"
 #include "policy.h"
 #include "say.h"
 
-enum { ARGUMENTS = 6, SAMPLES_MAX = 64, CALLS_SHOWN = 8, STAGES_SHOWN = 3 };
+enum { PIECES_MAX = 256, CALLS_SHOWN = 8, STAGES_SHOWN = 3 };
 
-struct samples {
-	uint64_t args[SAMPLES_MAX][ARGUMENTS];
+/* What some stages say of a call, all the same. */
+struct saying {
+	const struct clause *list;
 	size_t count;
+	bool known; /* refused could be had */
+	struct cubes refused;
+	bool weaker; /* allows something that another saying refuses */
 };
 
 /* What is found out of the stages that can be named. */
@@ -23,68 +28,90 @@ struct reach {
 	bool *named;   /* [call]: by a rule that names it, and not only by a default */
 };
 
-/* Inside of a clause where it is about one value of each argument, and outside of each condition.
- */
-static void add_samples(struct samples *s, const struct clause *c)
+static bool refuses(const struct clause *c)
 {
-	uint64_t inside[ARGUMENTS] = { 0 };
-
-	for (size_t i = 0; i < c->condition_count; i++)
-		inside[c->conditions[i].arg] = condition_witness(&c->conditions[i]);
-	if (s->count < SAMPLES_MAX)
-		memcpy(s->args[s->count++], inside, sizeof inside);
-	for (size_t i = 0; i < c->condition_count && s->count < SAMPLES_MAX; i++) {
-		const struct condition *k = &c->conditions[i];
-		uint64_t *args = s->args[s->count++];
-
-		memcpy(args, inside, sizeof inside);
-		args[k->arg] = k->op == OP_LT || k->op == OP_GT ? k->value
-		    : k->op == OP_LE                            ? k->value + 1
-		    : k->op == OP_GE                            ? k->value - 1
-		    : k->op == OP_NE                            ? k->value
-								: k->value ^ (k->mask & -k->mask);
-	}
+	return action_refuses(c->decision.action);
 }
 
-static struct decision decide(const struct policy *p, const struct stage *s,
-    const struct call *call, const uint64_t args[ARGUMENTS])
+/* The arguments of clauses that refuse, or of the others, that no earlier clause of the other kind
+ * takes before. False: too many pieces. */
+static bool cubes_refused(struct arena *a, struct saying *s)
 {
-	struct seccomp_data d = { .nr = call->nr[abi_native()],
-		.arch = abi_audit_arch(abi_native()) };
+	for (size_t i = 0; i < s->count; i++) {
+		struct cubes these, before;
 
-	memcpy(d.args, args, sizeof d.args);
-	return policy_decide(p, s, &d);
+		if (!refuses(&s->list[i]))
+			continue;
+		if (!cubes_of(a, &s->list[i], &these))
+			return false;
+		for (size_t k = 0; k < i; k++)
+			if (!refuses(&s->list[k]) &&
+			    (!cubes_of(a, &s->list[k], &before) ||
+				!cubes_less(a, &these, &before, PIECES_MAX)))
+				return false;
+		for (size_t k = 0; k < these.count; k++) {
+			s->refused.items = arena_grow(
+			    a, s->refused.items, s->refused.count, sizeof *s->refused.items);
+			s->refused.items[s->refused.count++] = these.items[k];
+		}
+		if (s->refused.count > PIECES_MAX)
+			return false;
+	}
+	return true;
+}
+
+/* Does one of them allow what the other refuses? Where that takes too long to tell, it may. */
+static bool allows_more(struct arena *a, const struct saying *one, const struct saying *other)
+{
+	struct cubes rest = other->refused;
+
+	return !one->known || !other->known || !cubes_less(a, &rest, &one->refused, PIECES_MAX) ||
+	    rest.count > 0;
+}
+
+static bool says_same(const struct saying *s, const struct clause *list, size_t count)
+{
+	if (s->count != count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (refuses(&s->list[i]) != refuses(&list[i]) ||
+		    !clause_same_conditions(&s->list[i], &list[i]))
+			return false;
+	return true;
 }
 
 static void compare_call(const struct policy *p, struct reach *r, size_t index)
 {
 	const struct call *call = call_at(index);
-	struct samples samples = { .count = 1 };
 	struct arena *scratch = arena_new();
-	bool *allowed = arena_array(scratch, r->count, sizeof *allowed);
+	struct saying *sayings = arena_array(scratch, r->count, sizeof *sayings);
+	size_t *of = arena_array(scratch, r->count, sizeof *of), said = 0;
 
 	for (size_t i = 0; i < r->count; i++) {
 		struct clause *list;
 		size_t count = policy_list(p, r->stages[i], call, scratch, &list);
 
-		for (size_t c = 0; count > 1 && c < count; c++)
-			add_samples(&samples, &list[c]);
-	}
-	for (size_t n = 0; n < samples.count; n++) {
-		bool refused = false;
+		count = policy_simplify(list, count, scratch);
+		for (size_t c = 0; c < count; c++) {
+			const struct rule *rule = list[c].decision.rule;
 
-		for (size_t i = 0; i < r->count; i++) {
-			struct decision d = decide(p, r->stages[i], call, samples.args[n]);
-
-			allowed[i] = !action_refuses(d.action);
-			refused = refused || !allowed[i];
-			if (!allowed[i] && d.rule != NULL && d.rule->call != NULL &&
-			    d.rule->implied_by == NULL)
+			if (refuses(&list[c]) && rule != NULL && rule->call != NULL &&
+			    rule->implied_by == NULL)
 				r->named[index] = true;
 		}
-		for (size_t i = 0; refused && i < r->count; i++)
-			r->weaker[i][index] = r->weaker[i][index] || allowed[i];
+		while (of[i] < said && !says_same(&sayings[of[i]], list, count))
+			of[i]++;
+		if (of[i] == said)
+			sayings[said++] = (struct saying){ .list = list, .count = count };
 	}
+	for (size_t i = 0; said > 1 && i < said; i++)
+		sayings[i].known = cubes_refused(scratch, &sayings[i]);
+	for (size_t i = 0; i < said; i++)
+		for (size_t k = 0; k < said && !sayings[i].weaker; k++)
+			sayings[i].weaker = k != i &&
+			    allows_more(scratch, &sayings[i], &sayings[k]);
+	for (size_t i = 0; i < r->count; i++)
+		r->weaker[i][index] = sayings[of[i]].weaker;
 	arena_free(scratch);
 }
 

@@ -17,10 +17,21 @@
 
 enum { ARGUMENTS = 6, NUMBERS = 640, X32 = 0x40000000, MIXES = 64, OTHERS = 128, MANY = 256 };
 
+/* Of a comparison: of how many inputs that came to it were others made, and what did the last of
+ * them get. */
+struct tried {
+	unsigned count;
+	uint32_t answer;
+};
+
+enum { TRIED_MAX = 2, PLENTY = 20000 };
+
 struct check {
 	const struct policy *policy;
 	const struct stage *stage;
 	bool loader, cookie;
+	int prctl, execve;      /* their numbers: not to be looked up for each input */
+	const uint32_t *digest; /* what the prologue answers for; NULL: there is none */
 	const struct sock_filter *code;
 	size_t count;
 	struct arena *arena;
@@ -30,6 +41,12 @@ struct check {
 	const struct program
 	    *outer; /* the program is the inner fence within it, under a listener */
 	enum fence_listener listener;
+	/* the inputs that came to a comparison, or went on from it, as none before: one call's */
+	struct seccomp_data *met;
+	size_t met_count;
+	bool (*ways)[2];     /* for each instruction, as bpf_explore() has them */
+	struct tried *tried; /* likewise */
+	uint64_t begun;      /* judged before the call */
 };
 
 static uint64_t judged;
@@ -58,10 +75,25 @@ static size_t loader_list(const struct check *c, const struct seccomp_data *d, s
 	    : 0;
 }
 
+static bool holds(const struct clause *clause, const uint64_t args[ARGUMENTS])
+{
+	for (size_t k = 0; k < clause->condition_count; k++)
+		if (!condition_holds(&clause->conditions[k], args))
+			return false;
+	return true;
+}
+
 static bool has_cookie(const struct check *c, const struct seccomp_data *d)
 {
-	return c->cookie && d->arch == abi_audit_arch(abi_native()) &&
-	    d->nr == call_named("execve")->nr[abi_native()];
+	return c->cookie && d->arch == abi_audit_arch(abi_native()) && d->nr == c->execve;
+}
+
+/* Is it asked whether this very fence is up? */
+static bool has_digest(const struct check *c, const struct seccomp_data *d)
+{
+	return c->digest != NULL && d->arch == abi_audit_arch(abi_native()) && d->nr == c->prctl &&
+	    (uint32_t)d->args[0] == FENCE_OPTION &&
+	    memcmp(&d->args[1], c->digest, 8 * sizeof *c->digest) == 0;
 }
 
 static struct decision expected(const struct check *c, const struct seccomp_data *d)
@@ -72,23 +104,21 @@ static struct decision expected(const struct check *c, const struct seccomp_data
 	/* the secret is drawn at each launch; in the image it is all zeros */
 	if (has_cookie(c, d) && (d->args[3] | d->args[4] | d->args[5]) == 0)
 		return decision_of(SECCOMP_RET_ALLOW, NULL);
-	for (size_t i = 0; i < n; i++) {
-		bool holds = true;
-
-		for (size_t k = 0; k < before[i].condition_count; k++)
-			holds = holds &&
-			    condition_holds(&before[i].conditions[k], (const uint64_t *)d->args);
-		if (holds)
+	if (has_digest(c, d))
+		return decision_of(SECCOMP_RET_ERRNO | FENCE_ANSWER, NULL);
+	for (size_t i = 0; i < n; i++)
+		if (holds(&before[i], (const uint64_t *)d->args))
 			return before[i].decision;
-	}
 	return policy_decide(c->policy, c->stage, d);
 }
 
 /* What is answered in the end: where both fences stand, the inner one allows what the outer one
- * sends to the listener, whose word it then is. */
-static struct bpf_result answer(const struct check *c, const struct seccomp_data *d)
+ * sends to the listener, whose word it then is. new: NULL, or was there a comparison that no input
+ * had gone on from so. */
+static struct bpf_result answer(const struct check *c, const struct seccomp_data *d, bool *new)
 {
-	struct bpf_result have = bpf_run(c->code, c->count, d);
+	struct bpf_result have = new == NULL ? bpf_run(c->code, c->count, d)
+					     : bpf_explore(c->code, c->count, d, c->ways, new);
 	uint32_t outer = c->outer == NULL ? SECCOMP_RET_ALLOW
 					  : bpf_run(c->outer->code, c->outer->count, d).action;
 
@@ -106,10 +136,10 @@ static bool same_answer(const struct stage *s, uint32_t want, uint32_t have)
 		s->attributes.listener == NULL);
 }
 
-static struct bpf_result judge(struct check *c, const struct seccomp_data *data)
+static struct bpf_result judge_new(struct check *c, const struct seccomp_data *data, bool *new)
 {
 	struct decision want = expected(c, data);
-	struct bpf_result have = answer(c, data);
+	struct bpf_result have = answer(c, data, new);
 	const struct origin *at = want.rule != NULL ? &want.rule->origin : &c->stage->own.origin;
 	const struct call *call = call_of(c, data);
 	enum abi abi;
@@ -133,6 +163,99 @@ static struct bpf_result judge(struct check *c, const struct seccomp_data *data)
 	    data->arch, data->args[0], data->args[1], data->args[2], data->args[3], data->args[4],
 	    data->args[5], action_text(c->arena, want.action), action_text(c->arena, have.action));
 	return have;
+}
+
+static struct bpf_result judge(struct check *c, const struct seccomp_data *data)
+{
+	return judge_new(c, data, NULL);
+}
+
+/* ---- the arguments that the program looks at ---- */
+
+static void meet(struct check *c, const struct seccomp_data *d)
+{
+	bool new = false;
+
+	judge_new(c, d, &new);
+	if (!new)
+		return;
+	c->met = arena_grow(c->arena, c->met, c->met_count, sizeof *c->met);
+	c->met[c->met_count++] = *d;
+}
+
+/* Thousands of comparisons, each behind the one before, would cost seconds. */
+static bool has_time(const struct check *c)
+{
+	return judged - c->begun < PLENTY;
+}
+
+/* Around what a word is compared with, all else as it is: equal, next to it, each bit flipped. */
+static void meet_around(struct check *c, const struct seccomp_data *d, const struct bpf_compare *k)
+{
+	/* the digest is one number that is right */
+	bool ours = c->digest != NULL && k->at < FENCE_ATTEST_COUNT;
+	bool bits = !ours && has_time(c);
+	uint32_t word, equal;
+	struct seccomp_data now = *d;
+
+	memcpy(&word, (const char *)d + k->word, sizeof word);
+	equal = (word & ~k->mask) | k->value;
+
+	const uint32_t points[] = { equal, equal ^ 1, equal + 1, equal - 1, k->value,
+		k->value | ~k->mask };
+
+	for (size_t i = 0; i < (ours ? 2 : sizeof points / sizeof points[0]); i++) {
+		memcpy((char *)&now + k->word, &points[i], sizeof word);
+		meet(c, &now);
+	}
+	for (unsigned bit = 1; bits && bit < 32; bit++) {
+		word = equal ^ (uint32_t)1 << bit;
+		memcpy((char *)&now + k->word, &word, sizeof word);
+		meet(c, &now);
+	}
+}
+
+/*
+ * From the inputs that were met on, until there is none that takes a new way: a wrong jump or
+ * number is seen only by who gets to it, past all that was compared before, and the number that
+ * tells may be the program's alone. Twice from inputs with different answers: what goes wrong may
+ * come to the one answer all the same.
+ */
+static void judge_ways(struct check *c)
+{
+	struct bpf_compare *path = arena_array(c->arena, c->count, sizeof *path);
+
+	for (size_t i = 0; i < c->met_count; i++) {
+		struct seccomp_data d = c->met[i];
+		size_t count;
+		uint32_t answer = bpf_trace(c->code, c->count, &d, path, &count).action;
+
+		for (size_t k = 0; k < count; k++) {
+			struct tried *tried = &c->tried[path[k].at];
+
+			if (path[k].word == BPF_NO_WORD ||
+			    path[k].word < offsetof(struct seccomp_data, args) ||
+			    tried->count >= (has_time(c) ? TRIED_MAX : 1) ||
+			    (tried->count > 0 && tried->answer == answer))
+				continue;
+			tried->count++;
+			tried->answer = answer;
+			meet_around(c, &d, &path[k]);
+		}
+	}
+}
+
+static void forget_ways(struct check *c)
+{
+	if (c->ways == NULL) {
+		c->ways = arena_array(c->arena, c->count, sizeof *c->ways);
+		c->tried = arena_array(c->arena, c->count, sizeof *c->tried);
+	}
+	memset(c->ways, 0, c->count * sizeof *c->ways);
+	memset(c->tried, 0, c->count * sizeof *c->tried);
+	c->met = NULL;
+	c->met_count = 0;
+	c->begun = judged;
 }
 
 /* ---- the arguments that could make a difference ---- */
@@ -170,6 +293,127 @@ static void add_boundaries(struct check *c, struct values *v, const struct condi
 		add(c, v, k->value ^ (uint64_t)1 << bit);
 }
 
+/* The first clause that holds: some do, for the last one has no conditions. */
+static size_t first_of(const struct clause *list, const uint64_t args[ARGUMENTS])
+{
+	size_t i = 0;
+
+	while (!holds(&list[i], args))
+		i++;
+	return i;
+}
+
+/* Does the clause hold as far as its first count conditions go? */
+static bool holds_until(const struct clause *clause, size_t count, const uint64_t args[ARGUMENTS])
+{
+	const struct clause until = { .conditions = clause->conditions, .condition_count = count };
+
+	return holds(&until, args);
+}
+
+static size_t near(const struct condition *k, uint64_t points[8])
+{
+	const uint64_t all[] = { condition_witness(k), k->value, k->value + 1, k->value - 1,
+		k->value ^ (k->mask & -k->mask), k->value ^ k->mask, 0, ~(uint64_t)0 };
+
+	memcpy(points, all, sizeof all);
+	return sizeof all / sizeof all[0];
+}
+
+/* Arguments that fulfil a clause, where that is easily had; else those that its conditions ask for
+ * one by one. */
+static void fulfil(const struct clause *clause, uint64_t args[ARGUMENTS])
+{
+	for (size_t i = 0; i < clause->condition_count; i++) {
+		const struct condition *k = &clause->conditions[i];
+		uint64_t before = args[k->arg], points[8];
+		size_t count = near(k, points);
+
+		if (condition_holds(k, args))
+			continue;
+		args[k->arg] = k->op == OP_EQ ? (before & ~k->mask) | k->value : points[0];
+		for (size_t p = 0; p < count && !holds_until(clause, i + 1, args); p++)
+			args[k->arg] = points[p];
+		if (!holds_until(clause, i + 1, args))
+			args[k->arg] = points[0];
+	}
+}
+
+/*
+ * Leads arguments that fulfil list[index] past the clauses before it, which decide as long as they
+ * hold: one condition after the other is broken with what all of the list compare that argument
+ * with. Where that fails, they are as far down the list as could be had.
+ */
+static void pass_by(const struct clause *list, size_t index, const struct values all[ARGUMENTS],
+    uint64_t args[ARGUMENTS])
+{
+	size_t first = first_of(list, args);
+
+	while (first < index) {
+		size_t best = first;
+		unsigned best_arg = 0;
+		uint64_t best_value = 0;
+
+		for (size_t i = 0; i < list[first].condition_count && best < index; i++) {
+			const struct condition *k = &list[first].conditions[i];
+			uint64_t points[8 + OTHERS / 8], before = args[k->arg];
+			size_t count = near(k, points);
+
+			for (size_t n = 0; n < all[k->arg].count && n < OTHERS / 8; n++)
+				points[count++] = all[k->arg].items[n];
+			for (size_t n = 0; n < count && best < index; n++) {
+				args[k->arg] = points[n];
+				if (condition_holds(k, args) || !holds(&list[index], args) ||
+				    first_of(list, args) <= best)
+					continue;
+				best = first_of(list, args);
+				best_arg = k->arg;
+				best_value = points[n];
+			}
+			args[k->arg] = before;
+		}
+		if (best == first)
+			return;
+		args[best_arg] = best_value;
+		first = best;
+	}
+}
+
+/* Arguments that list[index] decides, if they can be had. */
+static void decided_by(const struct clause *list, size_t index, const struct values all[ARGUMENTS],
+    uint64_t args[ARGUMENTS])
+{
+	memset(args, 0, ARGUMENTS * sizeof *args);
+	fulfil(&list[index], args);
+	if (holds(&list[index], args))
+		pass_by(list, index, all, args);
+}
+
+/* Where a clause answers as if there was nothing, its boundaries show before another answer: the
+ * first such clause behind it. */
+static void judge_before_another(struct check *c, const struct clause *list, size_t count,
+    size_t index, const struct values all[ARGUMENTS], const struct values own[ARGUMENTS],
+    struct seccomp_data *d)
+{
+	uint32_t action = list[index].decision.action;
+	size_t other = index;
+
+	while (other < count && list[other].decision.action == action)
+		other++;
+	if (other == count || list[count - 1].decision.action != action)
+		return;
+	decided_by(list, other, all, (uint64_t *)d->args);
+	for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
+		uint64_t saved = d->args[arg];
+
+		for (size_t k = 0; k < own[arg].count; k++) {
+			d->args[arg] = own[arg].items[k];
+			judge(c, d);
+		}
+		d->args[arg] = saved;
+	}
+}
+
 /*
  * Around each clause, one argument at a time, all others fulfilling it: the boundaries of its own
  * conditions, and what the other clauses compare with; then mixtures of all that. Both in a fixed
@@ -188,15 +432,12 @@ static void judge_conditions(
 	for (size_t i = 0; i < count; i++) {
 		struct values own[ARGUMENTS] = { { NULL, 0 } };
 
-		memset(d->args, 0, sizeof d->args);
-		for (size_t k = 0; k < list[i].condition_count; k++) {
-			const struct condition *condition = &list[i].conditions[k];
-
-			/* of hundreds of clauses the bits would cost seconds; their neighbours stay
-			 */
-			add_boundaries(c, &own[condition->arg], condition, count <= MANY);
-			d->args[condition->arg] = condition_witness(condition);
-		}
+		/* of hundreds of clauses the bits would cost seconds; their neighbours stay */
+		for (size_t k = 0; k < list[i].condition_count; k++)
+			add_boundaries(c, &own[list[i].conditions[k].arg], &list[i].conditions[k],
+			    count <= MANY);
+		decided_by(list, i, all, (uint64_t *)d->args);
+		meet(c, d);
 		for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
 			uint64_t saved = d->args[arg];
 			size_t others = all[arg].count < OTHERS ? all[arg].count : OTHERS / 8;
@@ -212,6 +453,7 @@ static void judge_conditions(
 			}
 			d->args[arg] = saved;
 		}
+		judge_before_another(c, list, count, i, all, own, d);
 	}
 	for (unsigned mix = 0; mix < MIXES; mix++) {
 		for (unsigned arg = 0; arg < ARGUMENTS; arg++) {
@@ -219,7 +461,7 @@ static void judge_conditions(
 			d->args[arg] = all[arg].count > 0 ? all[arg].items[random % all[arg].count]
 							  : random;
 		}
-		judge(c, d);
+		meet(c, d);
 	}
 }
 
@@ -256,11 +498,25 @@ static void judge_call(struct check *c, enum abi abi, struct seccomp_data *d)
 		    "stage %s: the filter looks at the arguments of call %d without a need",
 		    c->stage->own.name, d->nr);
 	}
+	forget_ways(c);
 	memset(d->args, 0xff, sizeof d->args);
-	judge(c, d);
-	if (before_count > 0)
-		judge_conditions(c, before, before_count, d);
+	meet(c, d);
+	if (before_count > 0) {
+		struct clause *both = arena_array(c->arena, before_count + count, sizeof *both);
+
+		memcpy(both, before, before_count * sizeof *both);
+		memcpy(both + before_count, list, count * sizeof *both);
+		list = both;
+		count += before_count;
+	}
 	judge_conditions(c, list, count, d);
+	/* one word of the secret is wrong */
+	for (unsigned half = 0; has_cookie(c, d) && half < FENCE_COOKIE_WORDS; half++) {
+		memset(d->args, 0, sizeof d->args);
+		d->args[3 + half / 2] = (uint64_t)1 << half % 2 * 32;
+		judge(c, d);
+	}
+	judge_ways(c);
 }
 
 /* Numbers that are the ends of something: signs, x32's bit, the last one that is told apart. */
@@ -302,6 +558,8 @@ static void judge_foreign(struct check *c)
 
 static void judge_all(struct check *c)
 {
+	c->prctl = call_named("prctl")->nr[abi_native()];
+	c->execve = call_named("execve")->nr[abi_native()];
 	for (enum abi abi = 0; abi < ABI_COUNT; abi++) {
 		struct seccomp_data d = { .arch = abi_audit_arch(abi) };
 
@@ -319,8 +577,14 @@ static void judge_all(struct check *c)
 void verify_compare(const struct policy *p, const struct stage *s, const struct sock_filter *code,
     size_t count, bool (*differs)(void *, const struct difference *), void *to)
 {
-	struct check c = { p, s, false, false, code, count, arena_new(), true, differs, to, NULL,
-		FENCE_AGENT };
+	struct check c = { .policy = p,
+		.stage = s,
+		.code = code,
+		.count = count,
+		.arena = arena_new(),
+		.good = true,
+		.differs = differs,
+		.to = to };
 
 	judge_all(&c);
 	arena_free(c.arena);
@@ -343,19 +607,34 @@ static bool verify(struct check *c)
 }
 
 bool verify_program(const struct policy *p, const struct stage *s, bool loader, bool cookie,
-    const struct sock_filter *code, size_t count)
+    const uint32_t *digest, const struct sock_filter *code, size_t count)
 {
-	struct check c = { p, s, loader, cookie, code, count, arena_new(), true, NULL, NULL, NULL,
-		FENCE_AGENT };
+	struct check c = { .policy = p,
+		.stage = s,
+		.loader = loader,
+		.cookie = cookie,
+		.digest = digest,
+		.code = code,
+		.count = count,
+		.arena = arena_new(),
+		.good = true };
 
 	return verify(&c);
 }
 
 bool verify_inner(const struct policy *p, const struct stage *s, const struct program *outer,
-    enum fence_listener listener, const struct sock_filter *code, size_t count)
+    enum fence_listener listener, const uint32_t *digest, const struct sock_filter *code,
+    size_t count)
 {
-	struct check c = { p, s, false, false, code, count, arena_new(), true, NULL, NULL, outer,
-		listener };
+	struct check c = { .policy = p,
+		.stage = s,
+		.digest = digest,
+		.code = code,
+		.count = count,
+		.arena = arena_new(),
+		.good = true,
+		.outer = outer,
+		.listener = listener };
 
 	return verify(&c);
 }

@@ -4,7 +4,8 @@
  *
  * libseccomp drops or weakens some rules and returns 0, and our own chaining could be wrong. So
  * every program, prologue included, is run in our interpreter on every call number to well past the
- * newest, on foreign ABIs, and on the boundaries of every condition.
+ * newest, on foreign ABIs, on the boundaries of every condition, and on those of every comparison
+ * that it comes to itself.
  */
 #ifndef STAGEFENCE_VERIFY_H
 #define STAGEFENCE_VERIFY_H
@@ -24,11 +25,11 @@ struct stage;
 
 /*
  * loader: the program is an outer fence, which lets what loader.h lists through. cookie: it has the
- * second part of the prologue. False: the first difference has been said, with the rule that cannot
- * be expressed.
+ * second part of the prologue. digest: the prologue's eight words; NULL: there is no prologue.
+ * False: the first difference has been said, with the rule that cannot be expressed.
  */
 bool verify_program(const struct policy *p, const struct stage *s, bool loader, bool cookie,
-    const struct sock_filter *code, size_t count);
+    const uint32_t *digest, const struct sock_filter *code, size_t count);
 
 /*
  * The same inputs for a program that somebody else makes of a policy. Each difference is told;
@@ -52,7 +53,8 @@ void verify_compare(const struct policy *p, const struct stage *s, const struct 
  * what the stage says.
  */
 bool verify_inner(const struct policy *p, const struct stage *s, const struct program *outer,
-    enum fence_listener listener, const struct sock_filter *code, size_t count);
+    enum fence_listener listener, const uint32_t *digest, const struct sock_filter *code,
+    size_t count);
 
 /* How many inputs were judged until now. */
 uint64_t verify_count(void);

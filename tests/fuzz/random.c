@@ -126,12 +126,41 @@ struct model {
 	int floor; /* a level, or -1 */
 };
 
+/* i386's older calls for ids, which have 16 bits there. */
+static bool short_id(const struct call *call, unsigned arg)
+{
+	static const char *const all[] = { "setuid", "setgid", "setfsuid", "setfsgid", "setreuid", "setregid", "setresuid",
+		"setresgid" };
+	size_t n = strlen(call->name);
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (strcmp(call->name, all[i]) == 0)
+			return true;
+	return arg > 0 && n >= 5 && strcmp(call->name + n - 5, "chown") == 0;
+}
+
 /* A negative number is one of 32 bits where registers have no more. */
-static bool test_holds(const struct test *t, const struct call *call, bool i386, const uint64_t args[ARGUMENTS])
+static bool test_holds(
+    const struct test *t, const struct call *call, bool i386, const uint64_t args[ARGUMENTS], bool refuses)
 {
 	uint64_t have = args[t->arg], value = t->value, mask = t->masked ? t->mask : ~(uint64_t)0;
 
-	if (call->widths[t->arg] == 'i' || (i386 && value >> 32 == UINT32_MAX)) {
+	if (i386 && short_id(call, t->arg)) {
+		bool equal = strcmp(t->op, "==") == 0;
+
+		have = (uint16_t)have == 0xffff ? 0xffffffff : (uint16_t)have;
+		/* not to be said in one comparison: the stricter one */
+		if ((equal || strcmp(t->op, "!=") == 0) && (uint32_t)mask >> 16 != 0 && value != 0 && value < 0xffff &&
+		    value == (uint16_t)mask) {
+			if (refuses != equal)
+				return !equal;
+			mask = (uint16_t)mask;
+		}
+	}
+	if (call->widths[t->arg] == 's') {
+		have = (uint16_t)have;
+		mask = (uint16_t)mask;
+	} else if (call->widths[t->arg] == 'i' || (i386 && value >> 32 == UINT32_MAX)) {
 		have = (uint32_t)have;
 		value = (uint32_t)value;
 		mask = (uint32_t)mask;
@@ -160,7 +189,7 @@ static bool level_says(const struct one_level *l, const struct call *call, bool 
 		for (unsigned c = 0; c < r->call_count; c++)
 			named = named || r->calls[c] == call;
 		for (unsigned t = 0; t < r->test_count && named && matches; t++)
-			matches = test_holds(&r->tests[t], call, i386, args);
+			matches = test_holds(&r->tests[t], call, i386, args, r->answer.how > LOG);
 		if (!named || !matches || (said && r->answer.how <= answer->how))
 			continue;
 		*answer = r->answer;
@@ -286,7 +315,7 @@ static bool some_test(const struct one_rule *r, struct test *t)
 {
 	static const char *const ops[] = { "==", "!=", "<", "<=", ">", ">=" };
 	size_t arguments = ARGUMENTS;
-	bool word = false;
+	bool word = false, mode = false;
 
 	for (unsigned c = 0; c < r->call_count; c++)
 		if (strlen(r->calls[c]->widths) < arguments)
@@ -295,7 +324,10 @@ static bool some_test(const struct one_rule *r, struct test *t)
 		return false;
 	t->arg = below((unsigned)arguments);
 	for (unsigned c = 0; c < r->call_count; c++)
-		word = word || r->calls[c]->widths[t->arg] == 'i';
+{
+		mode = mode || r->calls[c]->widths[t->arg] == 's';
+		word = word || r->calls[c]->widths[t->arg] == 'i' || mode;
+	}
 	/* an order, and an inequality, are many alternatives: three of them multiply to more than a filter holds */
 	t->op = ops[one_in(2 + 2 * r->test_count) ? below(6) : 0];
 	t->masked = (strcmp(t->op, "==") == 0 || strcmp(t->op, "!=") == 0) && one_in(2);
@@ -304,6 +336,10 @@ static bool some_test(const struct one_rule *r, struct test *t)
 	if (word) {
 		t->mask = (uint32_t)t->mask;
 		t->value = (uint32_t)t->value;
+	}
+	if (mode) {
+		t->mask = (uint16_t)t->mask;
+		t->value = (uint16_t)t->value;
 	}
 	if (t->masked && t->mask == 0)
 		t->mask = 1;
@@ -353,7 +389,7 @@ static void make_model(struct model *m, bool harmless)
 	static const char *const known[] = { "lseek", "dup", "fsync", "flock", "fchmod", "fchown", "ftruncate", "fallocate",
 		"readahead", "sync_file_range", "listen", "shutdown", "ioctl", "fdatasync", "inotify_rm_watch", "timer_delete" };
 	static const char *const often[] = { "ioctl", "openat", "socket", "prctl", "execve", "clone", "mmap", "lseek",
-		"exit_group", "personality", "unshare", "seccomp" };
+		"exit_group", "personality", "unshare", "seccomp", "chmod", "setresuid" };
 
 	memset(m, 0, sizeof *m);
 	m->pool_count = 1 + below(POOL);
@@ -698,25 +734,30 @@ static void judge_verifier(const struct model *m, unsigned level, const struct p
 {
 	const struct image_program *program = is->exact == IMAGE_NONE ? NULL : image_program(h, is->exact);
 	struct sock_filter code[IMAGE_CODE_MAX];
+	const struct sock_filter *was;
 	struct seccomp_data d;
 	uint32_t at;
 
 	for (unsigned i = 0; program != NULL && i < 40; i++) {
+		/* the same changes whatever was noticed of those before */
+		state = (seed_of_policy * LEVELS + level) * 0xd1342543de82ef95u + i;
 		memcpy(code, image_code(h, program), program->count * sizeof *code);
 		if (!change(code, program->count, &at))
 			continue;
 		done.changes++;
 		quiet_start();
-		if (!verify_program(p, s, false, false, code, program->count)) {
+		if (!verify_program(p, s, false, false, program->digest, code, program->count)) {
 			done.noticed++;
 			continue;
 		}
 		if (!anybody_notices(m, level, code, program->count, &d))
 			continue;
+		was = &image_code(h, program)[at];
 		if (++done.missed <= 20)
-			printf("%s -s %" PRIu64 ": stage %s: the verifier does not notice a change of instruction %u: call %d of 0x%x with "
-			       "0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
-			    how_again, seed_of_policy, m->level[level].name, at, d.nr, d.arch, d.args[0], d.args[1], d.args[2], d.args[3],
+			printf("%s -s %" PRIu64 ": stage %s: the verifier does not notice a change of instruction %u from %04x %u %u "
+			       "0x%x to %04x %u %u 0x%x: call %d of 0x%x with 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
+			    how_again, seed_of_policy, m->level[level].name, at, was->code, was->jt, was->jf, was->k, code[at].code,
+			    code[at].jt, code[at].jf, code[at].k, d.nr, d.arch, d.args[0], d.args[1], d.args[2], d.args[3],
 			    d.args[4], d.args[5]);
 	}
 }

@@ -39,6 +39,14 @@ static long call(const char *name)
 		return syscall(SYS_execve, "/no/such", NULL, NULL);
 	if (strcmp(name, "execveat") == 0)
 		return syscall(SYS_execveat, AT_FDCWD, "/no/such", NULL, NULL, 0);
+	if (strcmp(name, "own-uid") == 0)
+		return syscall(SYS_setuid, getuid());
+	if (strcmp(name, "own-gid") == 0)
+		return syscall(SYS_setgid, getgid());
+	if (strcmp(name, "no-uid") == 0) /* EINVAL is the kernel's answer, even to root */
+		return syscall(SYS_setuid, -1);
+	if (strcmp(name, "no-gid") == 0)
+		return syscall(SYS_setgid, -1);
 	if (strcmp(name, "uname") == 0) /* EFAULT is the kernel's answer */
 		return syscall(SYS_uname, NULL);
 	return -2;
