@@ -69,7 +69,7 @@ static uint32_t add_program(
 	struct image_program p = { .first = c->image.part[IMAGE_CODE].count,
 		.flags = seccomp_flags(s) };
 
-	if (!listens(s))
+	if (!listens(s) && abi_native() == abi_here())
 		fence_hush(body->code, body->count);
 	digest_of(s, loader ? "outer" : "exact", body, p.digest);
 	/* for another machine there is nothing but the body to judge: the prologue is this one's */

@@ -99,6 +99,7 @@ static bool has_digest(const struct check *c, const struct seccomp_data *d)
 static struct decision expected(const struct check *c, const struct seccomp_data *d)
 {
 	struct clause *before;
+	struct decision want;
 	size_t n = c->loader ? loader_list(c, d, &before) : 0;
 
 	/* the secret is drawn at each launch; in the image it is all zeros */
@@ -109,7 +110,12 @@ static struct decision expected(const struct check *c, const struct seccomp_data
 	for (size_t i = 0; i < n; i++)
 		if (holds(&before[i], (const uint64_t *)d->args))
 			return before[i].decision;
-	return policy_decide(c->policy, c->stage, d);
+	want = policy_decide(c->policy, c->stage, d);
+	/* what is raised says itself what the kernel would make of it: fence_hush() */
+	if (want.action == SECCOMP_RET_USER_NOTIF && c->digest != NULL &&
+	    c->stage->attributes.report == NULL && c->stage->attributes.listener == NULL)
+		want.action = SECCOMP_RET_ERRNO | ENOSYS;
+	return want;
 }
 
 /* What is answered in the end: where both fences stand, the inner one allows what the outer one
@@ -128,14 +134,6 @@ static struct bpf_result answer(const struct check *c, const struct seccomp_data
 	return have;
 }
 
-/* Where no agent hears, ENOSYS is the same as notify, and safer (fence_hush()). */
-static bool same_answer(const struct stage *s, uint32_t want, uint32_t have)
-{
-	return want == have ||
-	    (want == SECCOMP_RET_USER_NOTIF && have == (SECCOMP_RET_ERRNO | ENOSYS) &&
-		s->attributes.listener == NULL);
-}
-
 static struct bpf_result judge_new(struct check *c, const struct seccomp_data *data, bool *new)
 {
 	struct decision want = expected(c, data);
@@ -145,7 +143,7 @@ static struct bpf_result judge_new(struct check *c, const struct seccomp_data *d
 	enum abi abi;
 
 	judged++;
-	if (same_answer(c->stage, want.action, have.action) || !c->good)
+	if (have.action == want.action || !c->good)
 		return have;
 	if (c->differs != NULL) {
 		struct difference d = { data, call, policy_abi(c->stage, data, &abi), want.rule,
