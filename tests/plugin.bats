@@ -332,7 +332,7 @@ op mkdir: there is no op 6
 mask-order mkdir: a mask goes with == and != only
 mask-value mkdir: the value has bits that the mask leaves out: they are never equal
 wide mkdir: the value has more than 32 bits, but the kernel looks at 32 of mkdir's arg 1
-place mkdir: the value 0x5e71d001 is taken by \$uid and \$gid
+place ioctl: the value 0x5e71d001 is taken by \$uid and \$gid
 place-half read: the value 0x5e71d00200000000 is taken by \$uid and \$gid
 conditions mkdir: more than 12 conditions
 END

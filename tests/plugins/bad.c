@@ -160,7 +160,7 @@ int stagefence_plugin(const struct stagefence_plugin_api *given, struct stagefen
 	IF("mask-order", condition("mkdir", 1, STAGEFENCE_LT, 7, 1));
 	IF("mask-value", condition("mkdir", 1, STAGEFENCE_EQ, 7, 8));
 	IF("wide", condition("mkdir", 1, STAGEFENCE_EQ, 0, (uint64_t)1 << 32));
-	IF("place", condition("mkdir", 1, STAGEFENCE_EQ, 0, 0x5e71d001));
+	IF("place", condition("ioctl", 1, STAGEFENCE_EQ, 0, 0x5e71d001));
 	IF("place-half", condition("read", 1, STAGEFENCE_EQ, 0, (uint64_t)0x5e71d002 << 32));
 	IF("conditions", many_conditions());
 	return 0;
