@@ -254,14 +254,15 @@ script() { # FILE LINE...
 
 @test "what a policy leaves to an agent answers ENOSYS, and the job is no agent" {
 	local stage
-	for stage in asks asks-whom; do
+	for stage in asks-whom asks; do
 		run -1 steps -p other --stagefence=$stage -n1 mkdir a
 		[[ $output == *"cannot create directory 'a': Function not implemented"* ]]
 		# one that listens to itself, and lets its own mkdir go on
 		run steps -p other --stagefence=$stage -n1 "$SLURM_WORK/listen" second
-		[[ $output == *"listener: EBUSY"* ]]
+		[[ $output == *"mkdir: ENOSYS"* ]]
 		[ ! -e out ]
 	done
+	[[ $output == *"listener: EBUSY"* ]]
 	run -0 steps -p other -n1 mkdir a
 	run -0 steps -p other -n1 "$SLURM_WORK/listen" second
 	[ -d out ]
