@@ -91,7 +91,7 @@ static struct condition condition_on_short_id(const struct rule *r, const struct
 	always.value = 0;
 	on.mask = MINUS_ONE;
 	switch (c->op) {
-	case OP_LT: on.value = short_value ? c->value : MINUS_ONE; return on;
+	case OP_LT:
 	case OP_GE: on.value = short_value ? c->value : MINUS_ONE; return on;
 	case OP_LE:
 		on.op = short_value && c->value != MINUS_ONE ? OP_LE : OP_LT;
