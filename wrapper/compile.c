@@ -123,6 +123,7 @@ static uint32_t add_inner(struct compile *c, const struct stage *s, const struct
 		code[p.count++] = insn;
 	}
 	memcpy(code + p.count, exact->code, exact->count * sizeof *code);
+	fence_hush(code + p.count, exact->count); /* the listener is the outer one's */
 	p.count += (uint32_t)exact->count;
 	if (!verify_inner(c->policy, s, outer, listener, p.digest, code, p.count)) {
 		c->good = false;

@@ -96,6 +96,16 @@ static bool has_digest(const struct check *c, const struct seccomp_data *d)
 	    memcmp(&d->args[1], c->digest, 8 * sizeof *c->digest) == 0;
 }
 
+/* Does a listener get the call? Else what is raised says itself what the kernel would make of it:
+ * fence_hush(). */
+static bool is_heard(const struct check *c, const struct seccomp_data *d)
+{
+	if (c->outer != NULL)
+		return bpf_run(c->outer->code, c->outer->count, d).action == SECCOMP_RET_USER_NOTIF;
+	return c->digest == NULL || c->stage->attributes.report != NULL ||
+	    c->stage->attributes.listener != NULL;
+}
+
 static struct decision expected(const struct check *c, const struct seccomp_data *d)
 {
 	struct clause *before;
@@ -111,9 +121,7 @@ static struct decision expected(const struct check *c, const struct seccomp_data
 		if (holds(&before[i], (const uint64_t *)d->args))
 			return before[i].decision;
 	want = policy_decide(c->policy, c->stage, d);
-	/* what is raised says itself what the kernel would make of it: fence_hush() */
-	if (want.action == SECCOMP_RET_USER_NOTIF && c->digest != NULL &&
-	    c->stage->attributes.report == NULL && c->stage->attributes.listener == NULL)
+	if (want.action == SECCOMP_RET_USER_NOTIF && !is_heard(c, d))
 		want.action = SECCOMP_RET_ERRNO | ENOSYS;
 	return want;
 }

@@ -2,6 +2,7 @@
  * listen WHAT...: what a job might do to a supervisor, or to be rid of it. Prints what became of it.
  *
  *   second           asks for a listener of its own, and lets its own mkdir(2) of "out" go on with it
+ *   second-open      the same with openat(2) of "out", which is there
  *   hold COMMAND...  holds a listener that hears of nothing, and executes COMMAND
  *   steal PID        traces, reads, writes, and fetches the descriptors of PID
  *   storm N          N processes call mkdir("out") at once: "ERRNO COUNT" for each answer
@@ -62,11 +63,11 @@ static const char *name_of(int error)
 	return "another error";
 }
 
-static int filter(unsigned flags, unsigned action)
+static int filter(unsigned nr, unsigned flags, unsigned action)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_mkdirat, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, action),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -92,15 +93,20 @@ static void *let_through(void *listener)
 	return NULL;
 }
 
-static int second(void)
+static int look(void)
 {
-	int fd = filter(SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_RET_USER_NOTIF);
+	return syscall(__NR_openat, AT_FDCWD, "out", O_RDONLY) >= 0 ? 0 : errno;
+}
+
+static int second(unsigned nr, const char *name, int (*call)(void))
+{
+	int fd = filter(nr, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_RET_USER_NOTIF);
 	pthread_t thread;
 
 	printf("listener: %s\n", fd >= 0 ? "granted" : name_of(errno));
 	if (fd >= 0)
 		pthread_create(&thread, NULL, let_through, (void *)(long)fd);
-	printf("mkdir: %s\n", name_of(make()));
+	printf("%s: %s\n", name, name_of(call()));
 	return 0;
 }
 
@@ -264,9 +270,11 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (strcmp(what, "second") == 0)
-		return second();
+		return second(__NR_mkdirat, "mkdir", make);
+	if (strcmp(what, "second-open") == 0)
+		return second(__NR_openat, "open", look);
 	if (strcmp(what, "hold") == 0 && argc > 2) {
-		int fd = filter(SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_RET_ALLOW);
+		int fd = filter(__NR_mkdirat, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_RET_ALLOW);
 
 		fcntl(fd, F_SETFD, 0);
 		execvp(argv[2], argv + 2);
@@ -285,7 +293,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (strcmp(what, "own") == 0 && argc > 2) {
-		filter(0,
+		filter(__NR_mkdirat, 0,
 		    strcmp(argv[2], "errno") == 0 ? SECCOMP_RET_ERRNO | ENOANO
 						  : SECCOMP_RET_USER_NOTIF);
 		printf("mkdir: %s\n", name_of(make()));
