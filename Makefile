@@ -175,8 +175,12 @@ test-slurm:
 
 bench-slurm:
 	packaging/install-deps slurm
-	$(MAKE) all test-programs
-	tests/slurm/run "$(BUILD)" tests/slurm/bench
+	$(MAKE) all test-programs $(BUILD)/bench/empty.so
+	SLURM_BUILD="$(abspath $(BUILD))" tests/slurm/run "$(BUILD)" tests/slurm/bench
+
+$(BUILD)/bench/empty.so: tests/slurm/empty.c
+	@mkdir -p $(@D)
+	$(CC) $(test_cflags) -shared -fPIC -o $@ $<
 
 # ---- tests' own programs ----
 

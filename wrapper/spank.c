@@ -44,7 +44,7 @@ static struct {
 
 static char wish[NAME_MAX_SIZE]; /* --stagefence */
 static char stage_name[NAME_MAX_SIZE];
-static bool answered; /* the controller has told stage_name */
+static bool answered; /* stage_name is what the controller told, or the setting */
 
 /*
  * What the controller told one step, for the job's other steps on this node while that step lives:
@@ -145,6 +145,11 @@ static bool read_settings(int count, char **settings)
 			else
 				return wrong_setting(
 				    "from= takes partition, account or qos", value);
+		} else if (setting(settings[i], "stage", &value)) {
+			if (strlen(value) >= sizeof stage_name)
+				return wrong_setting("stage= takes the name of a stage", value);
+			strcpy(stage_name, value);
+			answered = true;
 		} else if (setting(settings[i], "digest", &site.digests)) {
 			for (const char *p = site.digests; p != NULL; p = strchr(p, ',')) {
 				p += *p == ',';
@@ -310,7 +315,7 @@ static void name_stage(spank_t spank, bool is_task)
 	static bool asked;
 	uint32_t job, uid;
 
-	if (!asked && spank_get_item(spank, S_JOB_ID, &job) == ESPANK_SUCCESS &&
+	if (!asked && !answered && spank_get_item(spank, S_JOB_ID, &job) == ESPANK_SUCCESS &&
 	    spank_get_item(spank, S_JOB_UID, &uid) == ESPANK_SUCCESS) {
 		if (is_task)
 			ask_controller(job);

@@ -321,7 +321,7 @@ script() { # FILE LINE...
 
 @test "a setting that is none refuses tasks, whatever plugstack.conf calls the plugin" {
 	local setting
-	for setting in frm=partition from=name digest=12 other_digest=maybe stale=yes image=relative answers=relative; do
+	for setting in frm=partition from=name stage= stage=$(printf '%0256d' 0) digest=12 other_digest=maybe stale=yes image=relative answers=relative; do
 		echo "optional $SLURM_WORK/spank_stagefence.so answers=$answers image=$SLURM_WORK/site.sfi $setting" >"$plugstack"
 		run steps -n1 mkdir a
 		[ "$status" != 0 ]
@@ -512,6 +512,17 @@ script() { # FILE LINE...
 	run -125 steps -p other -n1 mkdir a
 	[[ $output == *"task refused: the controller does not say what job this is"* ]]
 	[ ! -e a ]
+	# where plugstack.conf names the stage, nobody is asked
+	sed "/ image=/s/$/ stage=ci/" silent >"$plugstack"
+	run -1 steps -p other -n1 mkdir a
+	[[ $output == *"Operation not permitted"* ]]
+	[ ! -e a ]
+	sed "/ image=/s/$/ stage=other/" silent >"$plugstack"
+	run -0 steps -p ci -n1 mkdir a
+	rmdir a
+	sed "/ image=/s/$/ stage=nosuch/" silent >"$plugstack"
+	run -125 steps -p other -n1 mkdir a
+	[[ $output == *"no stage answers to nosuch in this site's policy"* ]]
 	echo "required $plugin" >"$plugstack"
 	run -0 steps -p other -n1 mkdir a
 	if [ "$(id -u)" = 0 ]; then
