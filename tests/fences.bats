@@ -327,6 +327,27 @@ on_machine() {
 	[ "${lines[0]}" = "./script a" ]
 }
 
+@test "what the second fence leaves to a supervisor that is not there, no listener of the job lets through" {
+	needs root # whose listen may start: it is dynamic
+	run -0 on_machine '{ name = "whom"; report = true; rules = ( { calls = "openat"; action = "notify"; } ); }' '
+		cd "$TMPDIR"
+		touch out
+		cp "$HELPERS/listen" /usr/local/bin
+		listen second-open
+		stagefence -s whom listen second-open 2>/dev/null
+		rm "$(command -v stagefencectl)"
+		stagefence -s whom listen second-open'
+	echo "$output"
+	[ "${lines[0]}" = "listener: granted" ]
+	[ "${lines[1]}" = "open: 0" ]
+	# there is one listener, and it is the supervisor
+	[ "${lines[2]}" = "listener: EBUSY" ]
+	[ "${lines[3]}" = "open: ENOSYS" ]
+	[[ "${lines[4]}" == *"runs without reports"* ]]
+	[ "${lines[5]}" = "listener: granted" ]
+	[ "${lines[6]}" = "open: ENOSYS" ]
+}
+
 # ---- nothing of ours is left ----
 
 @test "behind two fences a program sees what it sees bare: no variable, descriptor or signal of ours" {

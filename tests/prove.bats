@@ -11,7 +11,7 @@ setup() {
 	run -0 within 60 "$helpers/prove" . proof.conf
 	echo "$output"
 	[[ "$output" =~ ^([0-9]+)\ filters,\ 0\ misjudged$ ]]
-	[ "${BASH_REMATCH[1]}" -ge 55 ]
+	[ "${BASH_REMATCH[1]}" -ge 80 ]
 }
 
 @test "of hundreds of filters with one instruction changed, the proof sees those that answer wrongly" {

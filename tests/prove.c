@@ -43,6 +43,7 @@ struct fault {
 	bool answers_same;        /* it only looks */
 	uint32_t arch;            /* 0: this machine's */
 	bool loader;              /* of the outer fence */
+	uint32_t answer;          /* 0: one that no rule gives */
 };
 
 static const struct fault faults[] = {
@@ -71,6 +72,7 @@ static const struct fault faults[] = {
 	{ "hidden", "what no rule decides", .call = "keyctl", .words = { { 2, EQUAL, 0x1000 }, { 4, EQUAL, 0 } } },
 	{ "alike", "a value with a dirty upper half before another rule", .call = "keyctl",
 	    .words = { { 2, EQUAL, 0x5412 }, { 3, EQUAL, 1 }, { 4, EQUAL, 7 } } },
+	{ "passed", "the one answer behind three others", .call = "keyctl", .answer = SECCOMP_RET_TRAP },
 #if defined(__x86_64__)
 	{ "edges", "an x32 number", .nr = 0x40000000 | 40 },
 	{ "edges", "a number past x32's", .nr = 0x40000000 | 640 },
@@ -235,7 +237,8 @@ int main(int argc, char **argv)
 			return 2;
 		judge(proved(p, s, &none, false, code, put_all(code, &none, 0, false, &body)), f->stage,
 		    "nothing is wrong, and it was found so");
-		judge(!proved(p, s, f, false, code, put_all(code, f, SECCOMP_RET_ERRNO | 99, false, &body)), f->stage, f->name);
+		judge(!proved(p, s, f, false, code, put_all(code, f, f->answer != 0 ? f->answer : SECCOMP_RET_ERRNO | 99, false, &body)),
+		    f->stage, f->name);
 	}
 	arena_free(a);
 	printf("%u filters, %u misjudged\n", tried, missed);

@@ -192,24 +192,6 @@ supervisor='pgrep -P "$REAPER" stagefencectl'
 	done
 }
 
-@test "nor where its second fence answers what the first must let through, and has no supervisor" {
-	needs root # a dynamic program of nobody else's is let through what its loader needs
-	printf 'version = 1;\nstages = ( { name = "whom"; report = true; rules = ( { calls = "openat"; action = "notify"; } ); } );\n' >asks.conf
-	stagefencectl compile -c asks.conf -o asks.sfi
-	touch out
-	mkdir alone
-	cp "$build/stagefence" "$build/libstagefence.so" alone/
-	run -0 within 60 "$helpers/reaper" "$listen" second-open
-	[[ "$output" == *"listener: granted"*"open: 0"* ]]
-	run -0 within 60 "$helpers/reaper" alone/stagefence -c asks.sfi -s whom -- "$listen" second-open
-	[[ "$output" == *"runs without reports"* ]]
-	[[ "$output" == *"listener: granted"* ]]
-	[[ "$output" == *"open: ENOSYS"* ]]
-	# with its supervisor there is no second listener
-	run -0 within 60 "$helpers/reaper" stagefence -c asks.sfi -s whom -- "$listen" second-open
-	[[ "$output" == *"open: ENOSYS"* ]]
-}
-
 @test "--report tells a stage that says nothing of it; lines of JSON by the file's name" {
 	run -1 within 10 stagefence -c p.sfi -s silent --report plain.txt -- mkdir out
 	[[ $output != *"stagefence: silent"* ]]
