@@ -80,14 +80,15 @@ fenced() {
 	[ "$(row 'seccomp filters')" = "LOST  seccomp filters         the kernel, or a sandbox around us, only pretends to raise one: build, learn, told cannot be entered" ]
 }
 
-@test "a listener around us is found, and is a loss for a stage that notifies" {
+@test "a listener around us is found, and is a loss for stages with an agent, which cannot be entered, or with a report" {
 	run -0 "$helpers/pretend" listener p.sfi build stagefencectl doctor -c p.sfi
 	[ "$(row listener)" = "note  listener                somebody around us has one already, and there can be one only; no stage uses it" ]
-	policy n '{ name = "asks"; listener = "/nobody.sock"; rules = ( { calls = "mkdir"; action = "notify"; } ); }'
+	policy n '{ name = "asks"; listener = "/nobody.sock"; }, { name = "tells"; report = true; block_calls = "mkdir"; },
+		{ name = "alone"; rules = ( { calls = "mkdir"; action = "notify"; } ); }'
 	run -1 "$helpers/pretend" listener p.sfi build stagefencectl doctor -c n.conf
-	[ "$(row listener)" = "LOST  listener                somebody around us has one already, and there can be one only; calls that are to be notified fail with ENOSYS: asks" ]
+	[ "$(row listener)" = "LOST  listener                somebody around us has one already, and there can be one only; asks cannot be entered; refused calls are refused, but not told: tells" ]
 	run -0 stagefencectl doctor -c n.conf
-	[ "$(row listener)" = "ok    listener                one was made; used by asks" ]
+	[ "$(row listener)" = "ok    listener                one was made; used by asks, tells" ]
 }
 
 @test "no_new_privs = false is lost to who may not raise such a filter" {

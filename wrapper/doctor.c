@@ -126,6 +126,16 @@ static bool needs_report(const struct image_header *h, const struct image_stage 
 	return needs_fence(h, s, of) && (s->flags & STAGE_REPORT);
 }
 
+static bool needs_agent(const struct image_header *h, const struct image_stage *s, uint32_t of)
+{
+	return needs_fence(h, s, of) && (s->flags & STAGE_AGENT);
+}
+
+static bool needs_listener(const struct image_header *h, const struct image_stage *s, uint32_t of)
+{
+	return needs_agent(h, s, of) || needs_report(h, s, of);
+}
+
 /* Has the stage an answer of this kind? The prologue's own are left out. */
 static bool needs_action(const struct image_header *h, const struct image_stage *s, uint32_t action)
 {
@@ -533,20 +543,23 @@ static void see_listener(struct visit *v)
 	const uint32_t listen = FLAG_NEW_LISTENER;
 	struct probe sizes = probe_ask(ask_sizes, NULL), one = probe_ask(raise_one, &listen);
 	struct probe getfd = probe_ask(ask_getfd, NULL);
-	const char *asked = users(v, needs_action, SECCOMP_RET_USER_NOTIF);
-	const char *who = asked != NULL ? asked : users(v, needs_report, 0);
+	const char *agents = users(v, needs_agent, 0), *reports = users(v, needs_report, 0);
 
 	if (answered(one, LISTENING) && answered(sizes, 0))
-		tell(v, OK, "listener", "one was made; %s", use_text(v, who));
+		tell(v, OK, "listener", "one was made; %s",
+		    use_text(v, users(v, needs_listener, 0)));
 	else
-		tell(v, who != NULL ? LOST : NOTE, "listener", "%s; %s%s",
+		tell(v, agents != NULL || reports != NULL ? LOST : NOTE, "listener",
+		    "%s; %s%s%s%s%s",
 		    answered(one, -EBUSY)
 			? "somebody around us has one already, and there can be one only"
 			: unknown(v, answered(one, LISTENING) ? sizes : one),
-		    asked != NULL     ? "calls that are to be notified fail with ENOSYS: "
-			: who != NULL ? "refused calls are refused, but not told: "
-				      : "no stage uses it",
-		    who != NULL ? who : "");
+		    agents != NULL ? agents : "", agents != NULL ? " cannot be entered" : "",
+		    agents != NULL && reports != NULL ? "; " : "",
+		    reports != NULL      ? "refused calls are refused, but not told: "
+			: agents == NULL ? "no stage uses it"
+					 : "",
+		    reports != NULL ? reports : "");
 	if (answered(getfd, -EBADF))
 		tell(v, OK, "pidfd_getfd", "there");
 	else
