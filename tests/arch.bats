@@ -102,8 +102,11 @@ loaded_before() {
 }
 
 @test "what nobody can judge is wrong usage" {
-	run -2 stagefencectl check -c job.conf --arch mips
-	[ "$output" = "stagefencectl: --arch must be one of x86_64, x86, x32, aarch64, riscv64, ppc64le, s390x" ]
+	for command in "check -c job.conf" audit; do
+		# shellcheck disable=SC2086
+		run -2 stagefencectl $command --arch mips
+		[ "$output" = "stagefencectl: --arch must be one of x86_64, x86, x32, aarch64, riscv64, ppc64le, s390x" ]
+	done
 	# an image is for this machine
 	run -2 stagefencectl compile -c job.conf -o out.sfi --arch aarch64
 	[ ! -e out.sfi ]

@@ -455,6 +455,15 @@ static int run_import(const struct options *o, char **argv)
 	return good ? GOOD : BAD;
 }
 
+static bool read_arch(const char *name, enum abi *abi)
+{
+	bool known = abi_named(name, abi);
+
+	if (!known)
+		say("--arch must be one of x86_64, x86, x32, aarch64, riscv64, ppc64le, s390x");
+	return known;
+}
+
 /* Nobody need have a policy to read a log; what the system's is worth is check's business. */
 static int run_audit(const struct options *o, char **argv)
 {
@@ -462,8 +471,7 @@ static int run_audit(const struct options *o, char **argv)
 	struct audit t = { .out = stdout, .json = o->json, .abi = abi_native() };
 	bool good = true;
 
-	if (o->arch != NULL && !abi_named(o->arch, &t.abi)) {
-		say("--arch takes x86_64, x32, i386 or aarch64");
+	if (o->arch != NULL && !read_arch(o->arch, &t.abi)) {
 		arena_free(a);
 		return USAGE;
 	}
@@ -571,7 +579,7 @@ static int run_gitlab(const struct options *o, char **argv)
 	return status;
 }
 
-/* The digest that a site pins; of the compiled policy, or of the image that is given. */
+/* The digest that a site pins. */
 static int run_digest(const struct options *o, char **argv)
 {
 	struct arena *a = arena_new();
@@ -691,21 +699,10 @@ static int usage(const struct command *command)
 	return USAGE;
 }
 
-static bool choose_arch(const char *name)
-{
-	enum abi abi;
-
-	if (!abi_named(name, &abi)) {
-		say("--arch must be one of x86_64, x86, x32, aarch64, riscv64, ppc64le, s390x");
-		return false;
-	}
-	abi_choose(abi);
-	return true;
-}
-
 static int run(const struct command *command, int argc, char **argv)
 {
 	struct options o = { 0 };
+	enum abi abi;
 	char *letters = NULL;
 	int c, status = asprintf(&letters, "+%s", command->options);
 
@@ -734,8 +731,11 @@ static int run(const struct command *command, int argc, char **argv)
 	}
 	free(letters);
 	/* audit's is about a log's numbers */
-	if (o.arch != NULL && command->run != run_audit && !choose_arch(o.arch))
-		return USAGE;
+	if (o.arch != NULL && command->run != run_audit) {
+		if (!read_arch(o.arch, &abi))
+			return USAGE;
+		abi_choose(abi);
+	}
 	if (argc - optind < command->least || argc - optind > command->most)
 		return usage(command);
 	status = command->run(&o, argv + optind);
