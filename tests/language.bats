@@ -18,6 +18,10 @@ asks() {
 		run -0 stagefencectl explain -c p.conf mkdir
 		[[ "${lines[0]}" == "mkdir: ${action/errno/EPERM}, by p.conf:"* ]]
 	done
+	# with what a tracer is told, as in a rule
+	policy p '{ name = "x"; block_calls = "mkdir"; block_action = "trace"; errno = 7; }'
+	stagefencectl show -c p.conf >shown.conf
+	grep -q 'calls = \[ "mkdir" \]; exact = true; action = "trace"; errno = 7' shown.conf
 	for action in allow log deny SCMP_ACT_LOG; do
 		policy p "{ name = \"x\"; block_calls = \"mkdir\"; block_action = \"$action\"; }"
 		run -1 stagefencectl check -c p.conf

@@ -714,6 +714,7 @@ with_agent() { # COMMAND...
 	done <<-'END'
 		report = "fd:x";|is none of stderr, syslog
 		report = "file";|is none of stderr, syslog
+		report = "syslog:/dev/log";|is none of stderr, syslog
 		report = [ "stderr", "json:stderr" ];|is none of stderr, syslog
 		report = true; listener = "/x";|has both report and listener
 		listener = "x";|absolute path
@@ -721,6 +722,13 @@ with_agent() { # COMMAND...
 		disabled = true; report = true;|cannot report: it is disabled
 		disabled = true; listener = "/x";|no use for a listener
 	END
+	# one more, and --report would find no room, or it would be left out in silence
+	printf -v many '"/tmp/x%s", ' {1..14}
+	policy many "{ name = \"x\"; block_calls = \"mkdir\"; report = [ $many\"stderr\" ]; }"
+	run -0 stagefencectl check -c many.conf
+	policy many "{ name = \"x\"; block_calls = \"mkdir\"; report = [ $many\"syslog\", \"stderr\" ]; }"
+	run -1 stagefencectl check -c many.conf
+	[ "$output" = "stagefencectl: many.conf:3: report: more than 15 places" ]
 	policy strict '{ name = "x"; mode = "strict"; report = true; }'
 	run -1 stagefencectl check -c strict.conf
 	[[ $output == *"cannot report: it is mode = strict"* ]]

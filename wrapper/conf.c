@@ -1071,8 +1071,11 @@ static void read_actions(struct reader *r, const config_setting_t *s, struct lev
 		SAY(r, block, "block_action must be one of " REFUSING_WORDS);
 	if (have && number != NULL && (blocked & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO &&
 	    (otherwise & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO &&
+	    (blocked & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_TRACE &&
 	    (otherwise & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_TRACE)
-		SAY(r, number, "errno goes with default_action or block_action = \"errno\" only");
+		SAY(r, number,
+		    "errno goes with default_action or block_action = \"errno\" or \"trace\" "
+		    "only");
 	if (block_all)
 		set_fallback(r, level, all, blocked);
 	else if (fallback != NULL)
@@ -1431,6 +1434,7 @@ static bool good_sink(const char *text)
 /* false, true, a sink or a list of them; *sinks becomes NULL, or the sinks, a line each. */
 static bool read_report(struct reader *r, const config_setting_t *s, const char **sinks)
 {
+	enum { PLACES_MAX = 15 }; /* --report is one more: notify.c has room for 16 */
 	bool on = false, good = true;
 
 	*sinks = NULL;
@@ -1438,6 +1442,10 @@ static bool read_report(struct reader *r, const config_setting_t *s, const char 
 		good = read_bool(r, s, &on);
 		*sinks = on ? "stderr" : NULL;
 		return good;
+	}
+	if (string_count(r, s) > PLACES_MAX) {
+		SAY(r, s, "report: more than %d places", PLACES_MAX);
+		return false;
 	}
 	for (size_t i = 0; i < string_count(r, s); i++) {
 		const char *sink = string_at(r, s, i);
