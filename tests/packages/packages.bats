@@ -168,7 +168,7 @@ told() {
 	sed -i 's,^ExecStart=.*,ExecStart=/bin/true,' all/*/systemd/system/stagefence-compile.service
 	run -0 env SYSTEMD_UNIT_PATH="$PWD/all/lib/systemd/system:/lib/systemd/system" systemd-analyze verify --man=no stagefence-compile.path
 	[[ "$output" != *stagefence* ]]
-	[ "$(grep -c '^PathChanged=/etc/stagefence' all/*/systemd/system/stagefence-compile.path)" = 2 ]
+	[ "$(grep -c '^PathChanged=/etc/stagefence' all/*/systemd/system/stagefence-compile.path)" = 3 ]
 }
 
 @test "Slurm's plugin is packaged where Slurm's headers are, asks for that release, and without them nothing of it is left" {
