@@ -296,5 +296,6 @@ END
 	run -0 env STAGEFENCE_STAGE="$(printf 'a%.0s' {1..255})" stagefence -c p.conf -- echo ran
 	[ "$output" = ran ]
 	run -125 env STAGEFENCE_STAGE="$(printf 'a%.0s' {1..256})" stagefence -c p.conf -- echo ran
+	[ "$output" = "stagefence: no stage answers to the name given, of more than 64 bytes" ]
 	one_line "$output"
 }

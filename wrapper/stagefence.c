@@ -390,7 +390,7 @@ static uint32_t pick_stage(const struct run *run)
 	if (i != IMAGE_NONE)
 		return i;
 	if (name != NULL && raw_length(name) > 64)
-		die("no stage has a name that long", NULL, NULL);
+		die("no stage answers to the name given, of more than 64 bytes", NULL, NULL);
 	if (name != NULL)
 		die("no stage answers to \"", name,
 		    run->stage != NULL ? "\"" : "\" (or its variable is set twice)");
