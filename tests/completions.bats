@@ -86,6 +86,7 @@ completes() {
 	offers "$shell" 'stagefencectl check --arch a' aarch64
 	offers "$shell" 'stagefencectl show -c p.conf -s ' build after_script
 	has "$shell" 'stagefencectl diff -c p.conf ' after_script
+	has "$shell" 'stagefencectl status --verify ' $$
 	has "$shell" 'stagefencectl check -c p' p.conf
 	# shellcheck disable=SC2046
 	offers "$shell" 'stagefence -' $(stagefence -h | sed -n 's/^usage: //p' | grep -oE ' \[--?[a-z]+' | tr -d '[ ') -h -V
@@ -150,5 +151,17 @@ completes() {
 		"by_$shell" "stagefence -c $name -s " >offered
 		[ ! -e written ] || { echo "$shell wrote"; return 1; }
 		grep -qx build offered || { echo "$shell offers no stage"; cat offered; return 1; }
+	done
+}
+
+@test "files of one letter, which [--json] is a pattern for, change nothing that is offered" {
+	touch {a..z} -- -
+	for shell in bash zsh fish; do
+		command -v "$shell" >/dev/null || continue
+		[ "$shell" != zsh ] || [ -w /dev/ptmx ] || continue
+		# shellcheck disable=SC2046
+		offers "$shell" 'stagefencectl export -' $(options export)
+		offers "$shell" 'stagefencectl export --json --to o' oci
+		offers "$shell" 'stagefencectl gitlab ' config prepare run cleanup
 	done
 }

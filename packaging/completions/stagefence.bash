@@ -8,10 +8,12 @@ _stagefence_run() {
 	(PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin && command "$@" 2>/dev/null </dev/null)
 }
 
-# _stagefence_value USAGE OPTION: the word that stands for OPTION's value in USAGE; nothing if it has none
+# _stagefence_value USAGE OPTION: the word that stands for OPTION's value in USAGE; nothing if it has none. A usage is
+# split by read: a word like [--json] would be a pattern for files.
 _stagefence_value() {
-	local word before=''
-	for word in $1; do
+	local word before='' parts
+	read -ra parts <<<"$1"
+	for word in "${parts[@]}"; do
 		word=${word#[}
 		case $before,$word in
 		"$2,"-*) return ;;
@@ -26,8 +28,9 @@ _stagefence_value() {
 
 # _stagefence_options USAGE
 _stagefence_options() {
-	local word
-	for word in $1; do
+	local word parts
+	read -ra parts <<<"$1"
+	for word in "${parts[@]}"; do
 		word=${word#[}
 		word=${word%]}
 		[[ $word == -?* && $word != -- ]] && echo "$word"
@@ -68,7 +71,7 @@ _stagefence_offer() {
 }
 
 _stagefence() {
-	local cur=${COMP_WORDS[COMP_CWORD]} program=${1##*/} usage='' file='' first=1 i kind word before after=''
+	local cur=${COMP_WORDS[COMP_CWORD]} program=${1##*/} usage='' file='' first=1 i kind word parts before after=''
 	COMPREPLY=()
 	if [ "$program" = stagefencectl ]; then
 		if [ "$COMP_CWORD" = 1 ]; then
@@ -119,8 +122,10 @@ _stagefence() {
 	else
 		kind=FILE before=''
 		[[ ! $usage =~ (^| )A\ B( |$) ]] || kind=A
+		[[ $usage != *'[PID]'* ]] || kind=PID
 		# one word of several, which is no option's value
-		for word in $usage; do
+		read -ra parts <<<"$usage"
+		for word in "${parts[@]}"; do
 			[[ -n $after || $before == -* || ! $word =~ ^[a-z]+(\|[a-z]+)+$ ]] || kind=$word
 			before=$word
 		done

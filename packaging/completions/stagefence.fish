@@ -72,9 +72,6 @@ function __stagefence_complete
     if test "$kind" = STAGE
         __stagefence_stages
         return
-    else if test "$kind" = PID
-        __fish_complete_pids
-        return
     else if string match -qr '[a-z]' -- "$kind"
         string split '|' -- $kind
         return
@@ -91,6 +88,10 @@ function __stagefence_complete
         set -l choice (string match -r '(?:^|[^ -][^ ]* )([a-z]+(?:\|[a-z]+)+)(?: |$)' -- (__stagefence_usage))
         if test -n "$choice[2]"; and not contains -- $words[-1] (string split '|' -- $choice[2])
             string split '|' -- $choice[2]
+            return
+        end
+        if string match -q '*[PID]*' -- (__stagefence_usage)
+            __fish_complete_pids
             return
         end
         string match -qr '(^| )A B( |$)' -- (__stagefence_usage); and __stagefence_stages
