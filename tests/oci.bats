@@ -315,6 +315,17 @@ same() {
 	[[ "$output" == "socket with these arguments: EPERM"* ]]
 	run -0 stagefencectl explain -c p.conf socket 0x100000002 1 0
 	[[ "$output" == "socket with these arguments: allow"* ]]
+	# a mode has 16
+	profile m "$(one '{ "names": [ "chmod" ], "action": "SCMP_ACT_ERRNO",
+	  "args": [ { "index": 1, "value": 4294967295, "valueTwo": 511, "op": "SCMP_CMP_MASKED_EQ" } ] }')"
+	run -0 stagefencectl check -c m.conf
+	[[ "$output" == *"m.json:2:14: note: chmod's arg 1 is compared on 64 bits, as engines do; the kernel looks at 16, so"* ]]
+	run -0 stagefencectl explain -c m.conf chmod 0 0x101ff
+	[[ "$output" == "chmod with these arguments: allow"* ]]
+	profile n "$(one '{ "names": [ "chmod" ], "action": "SCMP_ACT_ERRNO",
+	  "args": [ { "index": 1, "value": 65535, "valueTwo": 511, "op": "SCMP_CMP_MASKED_EQ" } ] }')"
+	run -0 stagefencectl check -c n.conf
+	[[ "$output" != *"compared on 64"* ]]
 }
 
 # refused NAME MESSAGE JSON: one line, with the line and column of what is wrong

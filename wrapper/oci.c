@@ -675,7 +675,8 @@ static void add_names(struct profile *p, const struct tree *names, struct rule_i
 		    strlen(list) < LIST ? "" : ", ...");
 }
 
-/* Where the kernel looks at 32 bits, a comparison of 64 is one that a caller may miss on purpose.
+/* Where the kernel looks at 32 bits or 16, a comparison of 64 is one that a caller may miss on
+ * purpose.
  */
 static void note_wide(struct profile *p, const struct rule_in *r)
 {
@@ -685,13 +686,18 @@ static void note_wide(struct profile *p, const struct rule_in *r)
 		const struct condition *c = &r->conditions[i];
 		const struct call *call = call_named(r->name);
 
-		if (call == NULL || c->mask >> 32 == 0 || c->op == OP_NE || c->op == OP_GT ||
-		    c->op == OP_GE || !call_arg_is_word(call, abi_native(), c->arg))
+		unsigned bits;
+
+		if (call == NULL || c->op == OP_NE || c->op == OP_GT || c->op == OP_GE ||
+		    !call_arg_is_word(call, abi_native(), c->arg))
+			continue;
+		bits = call_arg_is_mode(call, c->arg) ? 16 : 32;
+		if (c->mask >> bits == 0)
 			continue;
 		REMARK(p, r->at,
-		    "%s's arg %u is compared on 64 bits, as engines do; the kernel looks at 32, so "
+		    "%s's arg %u is compared on 64 bits, as engines do; the kernel looks at %u, so "
 		    "one with a higher bit set is not refused",
-		    call->name, c->arg);
+		    call->name, c->arg, bits);
 		return;
 	}
 }
