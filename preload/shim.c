@@ -19,8 +19,7 @@
 #include "paths.h"
 #include "raw.h"
 
-/* musl sets it before constructors run and passes them nothing; glibc passes envp and may not have
- * set it yet. */
+/* musl sets it before constructors run and passes them nothing. */
 extern char **environ __attribute__((weak));
 
 __attribute__((used)) static const char mark[] = PATH_SHIM_MARK;
@@ -224,10 +223,15 @@ static void fence(char **env, const char *handover)
 __attribute__((constructor)) static void shim_init(int argc, char **argv, char **envp)
 {
 	char *nothing[] = { NULL };
-	/* on musl these registers hold anything; on glibc envp stands right behind argv */
-	char **env = &environ != NULL && environ != NULL ? environ
-	    : envp == argv + argc + 1                    ? envp
-							 : nothing;
+	char **env = &environ != NULL ? environ : NULL;
+
+	/* on glibc envp stands right behind argv and is the kernel's, whatever a program has that
+	 * it calls environ; on musl these registers hold anything */
+	if (envp == argv + argc + 1)
+		env = envp;
+	if (env == NULL)
+		env = nothing;
+
 	unsigned count;
 
 	fence(env, raw_env(env, PATH_HANDOVER, &count));

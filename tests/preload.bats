@@ -478,6 +478,19 @@ stagefence: cannot run $WRAPPER (is it installed, and /proc mounted?)
 	run -1 grep -vE '^(mkdir EPERM 0|stagefence: .* 125)$' <<<"$(tail -n +3 <<<"$output")"
 }
 
+@test "a program that calls a list of its own environ is confined by what the runner said" {
+	run -0 on_machine "no_stage = \"pass\"; stages = ( $refusing );" '
+		cd "$TMPDIR"
+		export STAGEFENCE_STAGE=nomkdir
+		"$HELPERS/own-environ" mkdir
+		rmdir made
+		shimmed "$HELPERS/own-environ" mkdir
+		rm $image
+		shimmed "$HELPERS/own-environ" mkdir
+		[ ! -e made ]'
+	[ "$output" = $'mkdir ok\nmkdir EPERM\nmkdir EPERM' ]
+}
+
 @test "a program that was started through its dynamic loader is confined, with a fresh image and without" {
 	needs musl
 	run -0 on_machine "stages = ( $refusing );" '
