@@ -27,13 +27,19 @@ static const struct family {
 };
 
 /*
- * Calls that an io_uring makes for its owner (io_uring_enter(2), IORING_OP_*), apart from reads and
- * writes of descriptors that it has.
+ * Calls whose work an io_uring does for its owner (io_uring_enter(2), IORING_OP_*), and those that
+ * take such a call along.
  */
-static const char *const ring_calls[] = { "accept", "accept4", "bind", "connect", "fgetxattr",
-	"fsetxattr", "getxattr", "link", "linkat", "listen", "mkdir", "mkdirat", "open", "openat",
-	"openat2", "rename", "renameat", "renameat2", "setxattr", "shutdown", "socket", "statx",
-	"symlink", "symlinkat", "unlink", "unlinkat", "rmdir" };
+static const char *const ring_calls[] = { "accept", "accept4", "bind", "clock_nanosleep", "close",
+	"connect", "creat", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "fadvise64",
+	"fallocate", "fdatasync", "fgetxattr", "fsetxattr", "fsync", "ftruncate", "futex",
+	"futex_wait", "futex_waitv", "futex_wake", "getsockopt", "getxattr", "link", "linkat",
+	"listen", "lstat", "madvise", "mkdir", "mkdirat", "nanosleep", "open", "openat", "openat2",
+	"pipe", "pipe2", "poll", "ppoll", "pread64", "preadv", "preadv2", "pwrite64", "pwritev",
+	"pwritev2", "read", "readv", "recv", "recvfrom", "recvmmsg", "recvmsg", "rename",
+	"renameat", "renameat2", "rmdir", "send", "sendmmsg", "sendmsg", "sendto", "setsockopt",
+	"setxattr", "shutdown", "socket", "splice", "stat", "statx", "symlink", "symlinkat",
+	"sync_file_range", "tee", "truncate", "unlink", "unlinkat", "waitid", "write", "writev" };
 
 /* A condition on the first of these leaves the second free to do the same: its flags are in memory.
  */
@@ -425,26 +431,57 @@ static void note_values(struct arena *a, const struct level *level, const struct
 	}
 }
 
-/* Whoever names io_uring_setup has it; it may not be known what that undoes. */
+static bool allows(const struct level *level, const char *name)
+{
+	for (size_t i = 0; i < level->rule_count; i++)
+		if (strcmp(level->rules[i].call->name, name) == 0 &&
+		    !action_refuses(level->rules[i].action))
+			return true;
+	return false;
+}
+
+/* What a ring reaches beyond the descriptors that it has, and the level leaves to a default that
+ * refuses; or NULL. */
+static const char *ring_reaches(const struct level *level)
+{
+	static const char *const reached[] = { "socket", "connect", "bind", "openat", "mkdirat",
+		"unlinkat", "renameat2", "linkat", "symlinkat", "setxattr" };
+	bool refuses = level->fallback != NULL && action_refuses(level->fallback->action);
+
+	for (size_t i = 0; refuses && i < sizeof reached / sizeof reached[0]; i++)
+		if (!allows(level, reached[i]))
+			return reached[i];
+	return NULL;
+}
+
+/* Whoever names io_uring_setup has it, and where calls are listed that are allowed, whoever allows
+ * it by a group; it may not be known what that undoes. */
 static void note_ring(const struct level *level)
 {
-	const struct rule *ring = NULL, *undone = NULL;
+	const struct rule *ring = NULL;
+	const char *undone = NULL, *reached = ring_reaches(level);
 
 	for (size_t i = 0; i < level->rule_count; i++) {
 		const struct rule *r = &level->rules[i];
 
 		if (strcmp(r->call->name, "io_uring_setup") == 0 && !action_refuses(r->action) &&
-		    !r->by_group)
+		    (!r->by_group || reached != NULL))
 			ring = r;
 		if (action_refuses(r->action) && a_ring_does(r->call->name) && undone == NULL)
-			undone = r;
+			undone = r->call->name;
 	}
+	for (size_t i = 0; ring != NULL && ring->by_group && i < level->rule_count; i++)
+		if (strcmp(level->rules[i].call->name, "io_uring_setup") == 0 &&
+		    action_refuses(level->rules[i].action))
+			return;
+	if (undone == NULL)
+		undone = reached;
 	if (ring != NULL && undone != NULL)
 		NOTE(ring,
 		    "io_uring_setup is allowed, and a ring does %s, which is refused: block_calls "
 		    "= "
 		    "[ \"@io-uring\" ];",
-		    undone->call->name);
+		    undone);
 }
 
 void close_notes(struct arena *a, const struct level *level)
