@@ -715,6 +715,22 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 	[ "$(grep -c 'the run path of /usr/local/bin/open$' <<<"$output")" = 12 ]
 }
 
+@test "a library that a program needs by a path which others could fill is refused" {
+	run -0 on_machine '{ name = "noopen"; block_calls = [ "open", "openat" ]; block_action = "errno"; }' '
+		mkdir -p /usr/local/lib/site
+		echo "int site;" >site.c
+		cc -shared -fPIC -o libsite.so site.c
+		cp libsite.so /usr/local/lib/site
+		for library in /usr/local/lib/site/libsite.so ./libsite.so; do
+			cc -o /usr/local/bin/needs "'"$tests"'/helpers/try.c" -Wl,--no-as-needed "$library" \
+				-Wl,--dynamic-linker=/usr/local/lib/ld-linux-test.so.2
+			stagefence -s noopen needs openat || echo status $?
+		done'
+	echo "$output"
+	[ "${#lines[@]}" = 3 ] && [ "${lines[0]}" = "openat EPERM" ] && [ "${lines[2]}" = "status 125" ]
+	[[ "${lines[1]}" == *": the run path of /usr/local/bin/needs" ]]
+}
+
 @test "what a policy with two fences should refuse keeps others' limits, which a loader needs, out of reach" {
 	needs program prlimit
 	policy limits '{ name = "open"; },

@@ -613,15 +613,26 @@ static void check_run_path(const struct run *run, const struct image_stage *s, c
 	}
 }
 
-/* DT_RPATH and DT_RUNPATH of the program (elf(5)); those of its libraries are root's care. */
+/* Entry i of what is dynamic in the file; false: there are no more. */
+static bool read_dynamic(int fd, const Elf64_Phdr *dynamic, uint64_t i, Elf64_Dyn *entry)
+{
+	return (i + 1) * sizeof *entry <= dynamic->p_filesz &&
+	    raw_call6(__NR_pread64, fd, (long)entry, sizeof *entry,
+		(long)(dynamic->p_offset + i * sizeof *entry), 0, 0) == sizeof *entry &&
+	    entry->d_tag != 0;
+}
+
+/* DT_RPATH and DT_RUNPATH of the program, and the folders of libraries that it needs by a path
+ * (elf(5)); those of its libraries are root's care. */
 static void check_run_paths(const struct run *run, const struct image_stage *s)
 {
-	enum { TAG_STRTAB = 5, TAG_RPATH = 15, TAG_RUNPATH = 29, PATH_SIZE = 4096 };
+	enum { TAG_NEEDED = 1, TAG_STRTAB = 5, TAG_RPATH = 15, TAG_RUNPATH = 29, PATH_SIZE = 4096 };
 	int fd = (int)raw_openat(RAW_AT_FDCWD, run->program, RAW_O_RDONLY | RAW_O_CLOEXEC);
 	Elf64_Ehdr elf;
 	Elf64_Phdr ph, dynamic = { .p_filesz = 0 };
 	Elf64_Dyn entry;
-	uint64_t strings = 0, found[2] = { 0, 0 };
+	uint64_t strings = 0;
+	char *path = memory(PATH_SIZE);
 
 	if (raw_call6(__NR_pread64, fd, (long)&elf, sizeof elf, 0, 0, 0) != sizeof elf)
 		cannot_run(run->program, NULL, NULL, RAW_ENOEXEC);
@@ -630,18 +641,9 @@ static void check_run_paths(const struct run *run, const struct image_stage *s)
 			(long)(elf.e_phoff + i * sizeof ph), 0, 0) == sizeof ph &&
 		    ph.p_type == PT_DYNAMIC)
 			dynamic = ph;
-	for (uint64_t at = 0; at + sizeof entry <= dynamic.p_filesz; at += sizeof entry) {
-		if (raw_call6(__NR_pread64, fd, (long)&entry, sizeof entry,
-			(long)(dynamic.p_offset + at), 0, 0) != sizeof entry ||
-		    entry.d_tag == 0)
-			break;
+	for (uint64_t i = 0; read_dynamic(fd, &dynamic, i, &entry); i++)
 		if (entry.d_tag == TAG_STRTAB)
 			strings = entry.d_un.d_ptr;
-		if (entry.d_tag == TAG_RPATH)
-			found[0] = entry.d_un.d_val + 1;
-		if (entry.d_tag == TAG_RUNPATH)
-			found[1] = entry.d_un.d_val + 1;
-	}
 	/* the table is named by its address: from there to its place in the file */
 	for (unsigned i = 0; i < elf.e_phnum; i++)
 		if (raw_call6(__NR_pread64, fd, (long)&ph, sizeof ph,
@@ -651,16 +653,25 @@ static void check_run_paths(const struct run *run, const struct image_stage *s)
 			strings = strings - ph.p_vaddr + ph.p_offset;
 			break;
 		}
-	for (unsigned i = 0; i < 2; i++) {
-		char *path = memory(PATH_SIZE);
-		long n;
+	for (uint64_t i = 0; read_dynamic(fd, &dynamic, i, &entry); i++) {
+		long n, folder = 0;
 
-		if (found[i] == 0)
+		if (entry.d_tag != TAG_NEEDED && entry.d_tag != TAG_RPATH &&
+		    entry.d_tag != TAG_RUNPATH)
 			continue;
 		n = raw_call6(__NR_pread64, fd, (long)path, PATH_SIZE - 1,
-		    (long)(strings + found[i] - 1), 0, 0);
+		    (long)(strings + entry.d_un.d_val), 0, 0);
 		/* what cannot be read is judged as an empty part, the current folder */
 		path[n > 0 ? n : 0] = '\0';
+		if (entry.d_tag == TAG_NEEDED && n > 0) {
+			/* a name without a folder is looked for in those of the system */
+			for (long at = 0; path[at] != '\0'; at++)
+				if (path[at] == '/')
+					folder = at + 1;
+			if (folder == 0)
+				continue;
+			path[folder] = '\0';
+		}
 		check_run_path(run, s, path);
 	}
 	raw_close(fd);
