@@ -14,11 +14,26 @@
 #include "mem.h"
 #include "say.h"
 
+static bool is_ours(uid_t uid)
+{
+	return uid == 0 || uid == geteuid();
+}
+
+/* Between the look and connect(2) a name in a sticky folder can become another's: who has listened?
+ */
+static bool agent_is_ours(int fd)
+{
+	struct ucred who;
+	socklen_t length = sizeof who;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 && is_ours(who.uid);
+}
+
 /*
  * Whoever listens there decides, so nobody but root and the caller may have put a socket there: not
  * another user who can write to the folder, and in a sticky one (/tmp) not the first who came.
  */
-static bool agent_trusted(const char *stage, const char *path)
+static bool agent_trusted(const char *stage, const char *path, bool *shared)
 {
 	const char *last = strrchr(path, '/');
 	char folder[PATH_MAX];
@@ -40,9 +55,9 @@ static bool agent_trusted(const char *stage, const char *path)
 		return false;
 	}
 	close(fd);
+	*shared = (st.mode & 022) != 0;
 	/* what is not there connect(2) will say */
-	if ((st.mode & 022) == 0 || lstat(path, &socket) != 0 || socket.st_uid == 0 ||
-	    socket.st_uid == geteuid())
+	if (!*shared || lstat(path, &socket) != 0 || is_ours(socket.st_uid))
 		return true;
 	say("stage %s: its agent %s: %s", stage, path, trust_text(TRUST_OWNER));
 	return false;
@@ -53,17 +68,21 @@ int agent_connect(const char *stage, const char *path)
 {
 	const struct timeval patience = { .tv_sec = 10 };
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	bool shared;
 	int fd;
 
-	if (!agent_trusted(stage, path))
+	if (!agent_trusted(stage, path, &shared))
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (strlen(path) < sizeof name.sun_path)
 		memcpy(name.sun_path, path, strlen(path));
 	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
-	    connect(fd, (const struct sockaddr *)&name, sizeof name) == 0)
-		return fd;
-	say("stage %s: its agent %s: %s", stage, path, strerror(errno));
+	    connect(fd, (const struct sockaddr *)&name, sizeof name) == 0) {
+		if (!shared || agent_is_ours(fd))
+			return fd;
+		say("stage %s: its agent %s: %s", stage, path, trust_text(TRUST_OWNER));
+	} else
+		say("stage %s: its agent %s: %s", stage, path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return -1;
