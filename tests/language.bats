@@ -161,6 +161,10 @@ merge() {
 	answered 'block_calls = [ "clone" ];' 1
 	answered 'allow_calls = "@shell"; block_all = true; block_calls = [ "openat" ];' 1
 	answered 'allow_calls = "io_uring_setup"; block_calls = [ "mkdir" ];' 1 || [[ "$(notes 'allow_calls = "io_uring_setup"; block_calls = "mkdir";')" == *'[ "@io-uring" ];' ]]
+	# flags that may stand beside what is refused
+	answered "$(rule socket 1 'op = "=="; value = "SOCK_RAW";')" 1
+	[ "$(asks "$(rule socket 1 'op = "=="; value = "SOCK_RAW";')" socket AF_PACKET "SOCK_RAW|SOCK_CLOEXEC")" = allow ]
+	[ "$(asks "$(rule socket 1 'mask = "0xf"; op = "=="; value = "SOCK_RAW";')" socket AF_PACKET "SOCK_RAW|SOCK_CLOEXEC")" = EPERM ]
 	# where calls are listed that are allowed, a group that brings io_uring brings what the list leaves out
 	answered 'block_all = true; allow_calls = [ "@loader", "@aio" ];' 1
 }

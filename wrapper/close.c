@@ -431,6 +431,67 @@ static void note_values(struct arena *a, const struct level *level, const struct
 	}
 }
 
+/* Arguments that hold flags beside what they are for; which bits are that, or NULL: those of the
+ * value. */
+static const struct {
+	const char *name;
+	unsigned arg;
+	const char *mask;
+} flagged[] = {
+	{ "clone", 0, NULL },
+	{ "mmap", 2, NULL },
+	{ "mmap", 3, NULL },
+	{ "mprotect", 2, NULL },
+	{ "open", 1, NULL },
+	{ "openat", 2, NULL },
+	{ "socket", 1, "0xf" },
+	{ "socketpair", 1, "0xf" },
+	{ "unshare", 0, NULL },
+};
+
+/* Does a rule of the level refuse that value, whatever flags stand beside it? */
+static bool refuses_masked(const struct level *level, const struct rule *by, unsigned arg)
+{
+	uint64_t args[6] = { 0 };
+
+	args[arg] = by->conditions[0].value;
+	for (size_t i = 0; i < level->rule_count; i++) {
+		const struct rule *r = &level->rules[i];
+
+		if (action_refuses(r->action) && r->call == by->call && r->condition_count == 1 &&
+		    r->conditions[0].arg == arg &&
+		    r->conditions[0].mask != by->conditions[0].mask &&
+		    condition_holds(&r->conditions[0], args))
+			return true;
+	}
+	return false;
+}
+
+/* Refused is the very value, and not with one more flag: SOCK_RAW, and not SOCK_RAW | SOCK_CLOEXEC.
+ */
+static void note_flags(struct arena *a, const struct level *level, const struct rule *r)
+{
+	for (size_t f = 0; f < sizeof flagged / sizeof flagged[0]; f++) {
+		const struct condition *c = r->conditions;
+		struct condition masked;
+		struct rule like = *r;
+
+		if (strcmp(flagged[f].name, r->call->name) != 0 || r->condition_count != 1 ||
+		    c->arg != flagged[f].arg || c->op != OP_EQ || c->mask_text != NULL ||
+		    c->mask < UINT32_MAX || c->value == 0 || c->value_text == NULL ||
+		    refuses_masked(level, r, c->arg))
+			continue;
+		masked = *c;
+		masked.mask_text = flagged[f].mask != NULL  ? flagged[f].mask
+		    : *r->call->name == 'o' && c->value < 4 ? "3"
+							    : c->value_text;
+		like.conditions = &masked;
+		NOTE(r, "%s is refused with %s alone, and not with a flag more beside it: %s",
+		    r->call->name, c->value_text,
+		    rule_like(a, &like, arena_format(a, "\"%s\"", r->call->name), 0));
+	}
+}
+
 static bool allows(const struct level *level, const char *name)
 {
 	for (size_t i = 0; i < level->rule_count; i++)
@@ -500,6 +561,7 @@ void close_notes(struct arena *a, const struct level *level)
 		note_older(a, level, r);
 		note_doors(a, level, r);
 		note_values(a, level, r);
+		note_flags(a, level, r);
 	}
 	note_ring(level);
 }
