@@ -184,7 +184,7 @@ $(BUILD)/bench/empty.so: tests/slurm/empty.c
 
 # ---- tests' own programs ----
 
-plain_tests  := reaper agent listen twice seen signals abi anonymous forge fuse handover nest own-environ pretend privileges try readback
+plain_tests  := reaper agent listen twice seen signals abi anonymous forge fuse handover nest own-environ pretend privileges try readback selfmade
 bare_tests   := bare golike replay
 MUSL_CC      ?= musl-gcc
 # EL 8 and 9 have no such compiler: there the tests of musl's programs say so

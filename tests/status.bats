@@ -111,6 +111,33 @@ closes() {
 	closes "${lines[2]}" "not in force: a stage" "no stage's filter is in all threads as the policy has it"
 }
 
+@test "--verify says of a filter under a listener that its holder decides, and takes an inner one without its outer for nothing" {
+	needs root
+	policy made '{ name = "plain"; block_calls = "mkdir"; block_action = "errno"; },
+	{ name = "two"; report = true; block_calls = [ "mkdir", "openat" ]; block_action = "errno"; }'
+	stagefencectl compile -c made.conf -o made.sfi
+	local stage which said
+	while read -r stage which said; do
+		rm -rf made said
+		"$helpers/selfmade" made.sfi "$stage" "$which" >said 3>&- &
+		for _ in {1..50}; do grep -qs mkdir said && break || sleep 0.1; done
+		# it is not held to the stage at all
+		[ -d made ]
+		pid=$(cut -d' ' -f1 said)
+		run stagefencectl status -c made.sfi --verify "$pid"
+		kill "$pid"
+		echo "$output"
+		[[ ${lines[-1]} == "$said"* ]]
+		[[ ${lines[-1]} != *": verified" ]]
+	done <<-'END'
+		plain exact in force: stage plain
+		two inner not in force: a stage
+	END
+	start stagefence -c made.sfi -s two sleep 60
+	run -0 stagefencectl status -c made.sfi --verify "$pid"
+	[[ ${lines[-1]} == "in force: stage two"*": verified, but for who holds its listener" ]]
+}
+
 @test "--verify knows every stage's own filter, cookie and user id or not, and leaves the process as it was" {
 	needs root
 	local stage kind

@@ -31,8 +31,9 @@ struct filter {
 	bool flags_known;
 
 	/* what it is, by the image */
-	enum { FOREIGN, FORGED, OUTER, EXEC, EXACT } kind;
+	enum { FOREIGN, FORGED, OUTER, INNER, EXEC, EXACT } kind;
 	uint32_t stage;
+	bool listened; /* its refusals go to whoever holds its listener */
 	size_t
 	    difference; /* FORGED: the first instruction that is not the stage's; its count: none */
 	uint32_t place[2]; /* what stands for $uid and $gid in it */
@@ -224,10 +225,12 @@ static size_t compare(const struct image_stage *s, const struct image_program *p
 	static struct sock_filter raised[IMAGE_CODE_MAX + FENCE_GUARD_MAX];
 	size_t best = compare_raised(p, image, p->count, f), same;
 
+	f->listened = false;
 	for (enum fence_listener l = FENCE_REPORT; best < p->count && l <= FENCE_AGENT; l++) {
 		same = fence_listened(raised, image, p, l, (s->flags & STAGE_FOREIGN) != 0);
 		same = compare_raised(p, raised, same, f);
 		best = same > best ? same : best;
+		f->listened = best == p->count;
 	}
 	return best;
 }
@@ -262,7 +265,7 @@ static void judge_filter(const struct image_header *h, struct filter *f)
 			if (same == p->count &&
 			    (!f->flags_known ||
 				((f->flags ^ p->flags) & SECCOMP_FILTER_FLAG_LOG) == 0)) {
-				f->kind = k == 1 ? EXEC : k == 2 ? OUTER : EXACT;
+				f->kind = k == 1 ? EXEC : k == 2 ? OUTER : k == 3 ? INNER : EXACT;
 				f->stage = i;
 				return;
 			}
@@ -417,15 +420,36 @@ static bool read_threads(struct report *r)
 static bool has_fence(const struct report *r, const struct thread *t, uint32_t stage)
 {
 	const struct image_stage *s = image_stage(r->status->image, stage);
+	bool exact = false, outer = false, inner = false;
 
 	if (s->flags & STAGE_STRICT)
 		return t->mode == SECCOMP_MODE_STRICT;
 	if ((s->flags & STAGE_NO_NEW_PRIVS) && t->privileges != 1)
 		return false;
 	for (size_t i = 0; i < t->filter_count; i++)
-		if (t->filters[i].kind >= EXEC && t->filters[i].stage == stage)
-			return true;
-	return false;
+		if (t->filters[i].stage == stage) {
+			exact = exact || t->filters[i].kind >= EXEC;
+			outer = outer || t->filters[i].kind == OUTER;
+			inner = inner || t->filters[i].kind == INNER;
+		}
+	return exact || (outer && inner);
+}
+
+/* In each of these threads, is what stands for the stage raised without a listener? */
+static bool stands_alone(const struct report *r, uint32_t stage)
+{
+	for (size_t i = 0; i < r->thread_count; i++) {
+		const struct thread *t = &r->threads[i];
+		bool alone = t->dead || t->filter_count == 0;
+
+		for (size_t k = 0; k < t->filter_count; k++)
+			alone = alone ||
+			    (t->filters[k].stage == stage && t->filters[k].kind >= EXEC &&
+				!t->filters[k].listened);
+		if (!alone)
+			return false;
+	}
+	return true;
 }
 
 /* The stage that all living threads have. */
@@ -454,7 +478,8 @@ static void judge_threads(struct report *r)
 			r->stage = s;
 	}
 	if (r->stage != IMAGE_NONE)
-		r->answer = "verified";
+		r->answer = stands_alone(r, r->stage) ? "verified"
+						      : "verified, but for who holds its listener";
 	else if (alive == 0)
 		r->answer = "the process has ended";
 	else if (bare == alive)
@@ -475,7 +500,8 @@ static void judge_threads(struct report *r)
 
 static const char *kind_word(const struct filter *f)
 {
-	static const char *const words[] = { "foreign", "forged", "outer", "exec", "exact" };
+	static const char *const words[] = { "foreign", "forged", "outer", "inner", "exec",
+		"exact" };
 
 	return words[f->kind];
 }
@@ -498,8 +524,9 @@ static const char *filter_text(
 		    "FORGED: answers for stage %s, and is not its filter: differs from "
 		    "instruction %zu on",
 		    stage_name(r, f->stage), f->difference);
-	text = arena_format(a, "stage %s, %s, as in the policy: %zu instructions",
-	    stage_name(r, f->stage), kind_word(f), f->count);
+	text = arena_format(a, "stage %s, %s, as in the policy: %zu instructions%s",
+	    stage_name(r, f->stage), kind_word(f), f->count,
+	    f->listened ? ", under a listener" : "");
 	for (unsigned i = 0; i < 2; i++)
 		if (f->has_place[i] && (long)f->place[i] != (i == 0 ? t->uid : t->gid))
 			text = arena_format(a, "%s, raised by %s %" PRIu32, text,
@@ -600,6 +627,8 @@ static void print_json(const struct report *r)
 				json_text(&j, "stage",
 				    f->kind == FOREIGN ? NULL : stage_name(r, f->stage));
 				json_number(&j, "instructions", (int64_t)f->count);
+				if (f->listened)
+					json_bool(&j, "listener", true);
 				if (f->kind == FORGED)
 					json_number(&j, "difference", (int64_t)f->difference);
 				json_close(&j);
