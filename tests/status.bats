@@ -138,6 +138,18 @@ closes() {
 	[[ ${lines[-1]} == "in force: stage two"*": verified, but for who holds its listener" ]]
 }
 
+@test "--verify knows the filter of a stage that would report and found no listener" {
+	needs root
+	policy hushed '{ name = "around"; report = true; block_calls = "mknod"; },
+	{ name = "within"; report = true; rules = ( { calls = "mkdir"; action = "notify"; } ); }'
+	stagefencectl compile -c hushed.conf -o hushed.sfi
+	start stagefence -c hushed.sfi -s around stagefence -c hushed.sfi -s within sleep 60
+	run -0 stagefencectl status -c hushed.sfi -s within --verify "$pid"
+	echo "$output"
+	[[ $output != *FORGED* ]]
+	[[ ${lines[-1]} == "in force: stage within"*": verified" ]]
+}
+
 @test "--verify knows every stage's own filter, cookie and user id or not, and leaves the process as it was" {
 	needs root
 	local stage kind

@@ -218,7 +218,8 @@ static size_t compare_raised(
 	return same < p->count ? same : p->count - 1;
 }
 
-/* The nearest of the ways in which it may be raised: as it is, or under a listener (fence.h). */
+/* The nearest of the ways in which it may be raised: as it is, hushed, or under a listener
+ * (fence.h). */
 static size_t compare(const struct image_stage *s, const struct image_program *p,
     const struct sock_filter *image, struct filter *f)
 {
@@ -226,6 +227,12 @@ static size_t compare(const struct image_stage *s, const struct image_program *p
 	size_t best = compare_raised(p, image, p->count, f), same;
 
 	f->listened = false;
+	if (best < p->count && s->flags >= STAGE_REPORT) { /* there was no listener to be had */
+		memcpy(raised, image, p->count * sizeof *raised);
+		fence_hush(raised, p->count);
+		same = compare_raised(p, raised, p->count, f);
+		best = same > best ? same : best;
+	}
 	for (enum fence_listener l = FENCE_REPORT; best < p->count && l <= FENCE_AGENT; l++) {
 		same = fence_listened(raised, image, p, l, (s->flags & STAGE_FOREIGN) != 0);
 		same = compare_raised(p, raised, same, f);
