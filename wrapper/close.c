@@ -21,9 +21,11 @@ static const struct family {
 } families[] = {
 #define F(name, ...) { #name, { __VA_ARGS__ }, 0, 0, 0 },
 #define W(name, sibling, arg, mask, value) { #name, { #sibling }, arg, mask, value },
+#define R(name, again)
 #include "families.def"
 #undef F
 #undef W
+#undef R
 };
 
 /*
@@ -41,54 +43,17 @@ static const char *const ring_calls[] = { "accept", "accept4", "bind", "clock_na
 	"setxattr", "shutdown", "socket", "splice", "stat", "statx", "symlink", "symlinkat",
 	"sync_file_range", "tee", "truncate", "unlink", "unlinkat", "waitid", "write", "writev" };
 
-/*
- * i386's second names of a call, with its arguments in the same places: what its C library calls
- * instead. Conditions go along.
- */
+/* i386's second names of a call. Conditions go along. */
 static const struct {
 	const char *name, *again;
 } renamed[] = {
-	{ "chown", "chown32" },
-	{ "clock_adjtime", "clock_adjtime64" },
-	{ "clock_getres", "clock_getres_time64" },
-	{ "clock_gettime", "clock_gettime64" },
-	{ "clock_nanosleep", "clock_nanosleep_time64" },
-	{ "clock_settime", "clock_settime64" },
-	{ "fchown", "fchown32" },
-	{ "fcntl", "fcntl64" },
-	{ "fstat", "fstat64" },
-	{ "fstatfs", "fstatfs64" },
-	{ "futex", "futex_time64" },
-	{ "getrlimit", "ugetrlimit" },
-	{ "io_pgetevents", "io_pgetevents_time64" },
-	{ "lchown", "lchown32" },
-	{ "mmap", "mmap2" },
-	{ "mq_timedreceive", "mq_timedreceive_time64" },
-	{ "mq_timedsend", "mq_timedsend_time64" },
-	{ "newfstatat", "fstatat64" },
-	{ "ppoll", "ppoll_time64" },
-	{ "pselect6", "pselect6_time64" },
-	{ "recvmmsg", "recvmmsg_time64" },
-	{ "rt_sigaction", "sigaction" },
-	{ "rt_sigtimedwait", "rt_sigtimedwait_time64" },
-	{ "sched_rr_get_interval", "sched_rr_get_interval_time64" },
-	{ "semtimedop", "semtimedop_time64" },
-	{ "sendfile", "sendfile64" },
-	{ "setfsgid", "setfsgid32" },
-	{ "setfsuid", "setfsuid32" },
-	{ "setgid", "setgid32" },
-	{ "setgroups", "setgroups32" },
-	{ "setregid", "setregid32" },
-	{ "setresgid", "setresgid32" },
-	{ "setresuid", "setresuid32" },
-	{ "setreuid", "setreuid32" },
-	{ "setuid", "setuid32" },
-	{ "timer_gettime", "timer_gettime64" },
-	{ "timer_settime", "timer_settime64" },
-	{ "timerfd_gettime", "timerfd_gettime64" },
-	{ "timerfd_settime", "timerfd_settime64" },
-	{ "utimensat", "utimensat_time64" },
-	{ "wait4", "waitpid" },
+#define F(name, ...)
+#define W(name, sibling, arg, mask, value)
+#define R(name, again) { #name, #again },
+#include "families.def"
+#undef F
+#undef W
+#undef R
 };
 
 /* A condition on the first of these leaves the second free to do the same: its flags are in memory.

@@ -227,7 +227,8 @@ static size_t compare(const struct image_stage *s, const struct image_program *p
 	size_t best = compare_raised(p, image, p->count, f), same;
 
 	f->listened = false;
-	if (best < p->count && s->flags >= STAGE_REPORT) { /* there was no listener to be had */
+	if (best < p->count &&
+	    (s->flags & (STAGE_REPORT | STAGE_AGENT)) != 0) { /* there was no listener to be had */
 		memcpy(raised, image, p->count * sizeof *raised);
 		fence_hush(raised, p->count);
 		same = compare_raised(p, raised, p->count, f);
