@@ -31,7 +31,7 @@ places() {
 # clean FILE: is it what any terminal may be shown?
 clean() {
 	[ -s "$1" ]
-	! LC_ALL=C grep -qaP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xef\xbb\xbf' "$1"
+	run -1 grep -aP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xef\xbb\xbf' "$1"
 	iconv -f UTF-8 -t UTF-8 "$1" >/dev/null
 }
 
