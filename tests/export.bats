@@ -75,7 +75,8 @@ refuses_mkdir() {
 	run run_bundle "$@"
 	[ "$status" != 99 ] || skip "no $1 can be mounted here"
 	[ "$output" = "mkdir EPERM
-uname EFAULT" ] && [ "$status" = 0 ]
+uname EFAULT" ]
+	[ "$status" = 0 ]
 	policy job '{ name = "build"; }'
 	export_to oci job.json
 	bundle /try mkdir uname
