@@ -67,7 +67,7 @@ install-deps: installing git" ]
 	run -1 install_deps test
 	[[ "$output" == *"no repository has bats "*"bats in EPEL"* ]]
 	[[ "$output" == *"left out, because no repository has them:"*" zsh "* ]]
-	[[ "$output" != *" fish "*"left out"* ]]
+	[[ "$output" != *"left out"*" fish "* ]]
 	run -1 grep -q ' install ' asked
 }
 
