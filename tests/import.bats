@@ -27,7 +27,8 @@ partly_carried_over() {
 }
 
 good_policy() {
-	stagefencectl check -c p.conf 2>&1 | grep -v ': note: ' && return 1
+	# not by run: what import said is still asked for
+	stagefencectl check -c p.conf
 	awk 'length > 100 { print FILENAME ":" FNR ": " $0; exit 1 }' p.conf
 }
 
