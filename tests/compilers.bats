@@ -37,8 +37,10 @@ freestanding() {
 		out=$out; compile CC=clang all"
 	[ "$output" = "" ]
 	freestanding readelf "$(readelf -hW "$build/stagefence" | sed -n 's/.*Machine: *//p')"
-	printf 'version = 1; stages = ( { name = "x"; block_calls = "mkdir"; block_action = "errno"; } );\n' >"$BATS_TEST_TMPDIR/x.conf"
-	run "$out/stagefence" -c "$BATS_TEST_TMPDIR/x.conf" -s x mkdir "$BATS_TEST_TMPDIR/no"
+	cd "$BATS_TEST_TMPDIR" || exit 1
+	policy x '{ name = "x"; block_calls = "mkdir"; block_action = "errno"; }, { name = "open"; }'
+	"$out/stagefence" -c x.conf -s open mkdir made
+	run -1 "$out/stagefence" -c x.conf -s x mkdir no
 	[[ "$output" == *"Operation not permitted" ]]
 }
 

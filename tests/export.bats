@@ -114,6 +114,9 @@ uname EFAULT" ]
 @test "setpriv takes the bare filter and refuses what the stage refuses" {
 	setpriv --help | grep -q -e --seccomp-filter || skip "setpriv has no --seccomp-filter: util-linux before 2.41"
 	export_to bpf job.bpf
+	run -0 within 20 setpriv --no-new-privs "$helpers/try" mkdir uname
+	[ "${lines[0]}" = "mkdir ok" ]
+	rmdir made
 	run -0 within 20 setpriv --no-new-privs --seccomp-filter job.bpf "$helpers/try" mkdir uname
 	[ "$output" = "mkdir EPERM
 uname EFAULT" ]
