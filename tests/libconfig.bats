@@ -25,8 +25,8 @@ setup() {
 		if [ "$who" = good ]; then
 			[ "$status" = 0 ]
 		else
-			[ "$status" = 1 ]
-			[[ "$(head -n 1 <<<"$stderr")" == "stagefencectl: p.conf:"*": "$what ]]
+			[ "$status" = 1 ] &&
+				[[ "$(head -n 1 <<<"$stderr")" == "stagefencectl: p.conf:"*": "$what ]]
 		fi || { echo "libconfig.tsv:$line: $status: $stderr"; wrong=$((wrong + 1)); }
 	done <"$tests/libconfig.tsv"
 	echo "$rows inputs, $wrong wrong"
