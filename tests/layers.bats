@@ -82,7 +82,7 @@ END
 }
 
 @test "only say.c writes to standard error, and report.c, whose lines are the job's" {
-	run grep -nE '[(,] *stderr\b|STDERR_FILENO|perror' wrapper/*.c
+	run -0 grep -nE '[(,] *stderr\b|STDERR_FILENO|perror' wrapper/*.c
 	[ "$(grep -vE '^wrapper/(say\.c|report\.c|ctl\.c:[0-9]+:.*print_help\(stderr\))' <<<"$output")" = "" ]
 }
 
@@ -94,6 +94,7 @@ END
 	cd "$BATS_TEST_TMPDIR" || exit 1
 	run -137 within 1 bash -c '(trap "" TERM INT HUP; echo $BASHPID >child; for i in {1..300}; do sleep 1; done) & wait'
 	# gone, or a zombie of an init that does not care
+	[ -s child ]
 	run grep -E '^State:[[:space:]]+[^ZX]' "/proc/$(cat child)/status"
 	[ "$status" != 0 ]
 }
