@@ -73,8 +73,9 @@ END
 	[[ "$output" != *unused* ]]
 	# what is expected is still tried
 	stagefencectl show -c p.conf >shown.conf
-	diff <(stagefencectl test -c p.conf | sed 's/ (.*//; s/, by .*//') \
-		<(stagefencectl test -c shown.conf | sed 's/ (.*//; s/, by .*//')
+	run -1 stagefencectl test -c p.conf
+	[ "${lines[0]}" = 1..4 ]
+	diff <(sed 's/ (.*//; s/, by .*//' <<<"$output") <(stagefencectl test -c shown.conf | sed 's/ (.*//; s/, by .*//')
 }
 
 @test "a disabled stage is shown as one: without a fence, and with a floor by what the floor refuses" {
@@ -126,7 +127,6 @@ differs() {
 	differs 'tsync = false;' 'x: tsync: false  ->  true'
 	differs 'optimize = 1;' 'x: optimize: 1  ->  2'
 	differs 'match = [ "a", "b*" ];' 'x: match: [ "a", "b*" ]  ->  [ "x" ]'
-	differs 'disabled = true;' 'x: every other call: allow  ->  allow' || true
 	policy a '{ name = "x"; disabled = true; }'
 	run -1 stagefencectl diff ./a.conf ./b.conf
 	grep -qx 'x: disabled: true  ->  false' <<<"$output"
@@ -137,11 +137,10 @@ differs() {
 	policy a '{ name = "x"; mode = "strict"; }'
 	run -1 stagefencectl diff ./a.conf ./b.conf
 	grep -qx 'x: mode: "strict"  ->  "filter"' <<<"$output"
-	needs x86_64
-	differs 'architectures = [ "i386", "x32" ];' 'x: architectures: [ "x32", "i386" ]  ->  [ ]' ||
-		grep -qx 'x: architectures: \[ "x32", "i386" \]  ->  \[ \]' <<<"$output"
 	run -0 stagefencectl diff ./b.conf ./b.conf
 	[ -z "$output" ]
+	needs x86_64
+	differs 'architectures = [ "i386", "x32" ];' 'x: architectures: [ "x32", "i386" ]  ->  [ ]'
 }
 
 @test "diff says what two policies say of all stages, and their order" {
