@@ -262,29 +262,23 @@ abi() {
 }
 
 @test "who reads what never ends can be stopped, too" {
-	local pid n
+	local pid
 	stagefencectl audit /dev/zero >said 3>&- &
 	pid=$!
-	sleep 0.2
+	catches() { (($(sed -n 's/^SigCgt:./0x/p' "/proc/$pid/status") & 1 << 14)); }
+	soon catches
 	kill -TERM "$pid"
-	for ((n = 0; n < 100; n++)); do
-		[ ! -s said ] || break
-		sleep 0.1
-	done
-	kill -KILL "$pid" || :
+	soon [ -s said ] || kill -KILL "$pid"
 	[ "$(cat said)" = "stagefence: 0 refused, 0 logged, in 1 line" ]
 }
 
 @test "a line that comes in by a pipe is told at once" {
 	mkfifo pipe
 	stagefencectl audit pipe >said 3>&- &
-	local pid=$! n
+	local pid=$!
 	exec 9<>pipe
 	printf '%s\n' "$head pid=1 comm=\"a\" exe=\"/a\" sig=31 $tail" >&9
-	for ((n = 0; n < 100; n++)); do
-		[ ! -s said ] || break
-		sleep 0.1
-	done
+	soon [ -s said ] || kill -KILL "$pid"
 	[ "$(wc -l <said)" = 1 ]
 	kill -INT "$pid"
 	ended=0
@@ -316,10 +310,7 @@ live() {
 	[ "$(cat errors)" = "" ] || skip "the kernel's audit records are not to be had: $(cat errors)"
 	stagefence -c live.conf -s live "$helpers/try" mkdir 2>/dev/null || [ $? = 159 ]
 	stagefence -c live.conf -s told "$helpers/try" mkdir | grep -q 'mkdir another errno'
-	for ((n = 0; n < 50; n++)); do
-		! grep -q EROFS said || break
-		sleep 0.1
-	done
+	soon grep -q EROFS said || kill -KILL "$pid"
 	kill -INT "$pid"
 	ended=0
 	wait "$pid" || ended=$?
@@ -344,10 +335,7 @@ live() {
 	: >said
 	unshare --net stagefencectl audit >said 2>errors 3>&- &
 	pid=$!
-	for ((n = 0; n < 100; n++)); do
-		[ ! -s errors ] || break
-		sleep 0.05
-	done
+	soon [ -s errors ] || kill -KILL "$pid"
 	[ "$(cat errors)" = "stagefencectl: note: the kernel's audit records: not in this network namespace; /dev/kmsg takes their place, which leaves some out when there are many" ]
 	for ((n = 0; n < 70; n++)); do
 		stagefence -c live.conf -s live "$helpers/try" uname >/dev/null

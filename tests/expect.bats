@@ -294,12 +294,9 @@ END
 	expects p '' '{ run = "touch begun; sleep 100"; timeout = 60; }, { run = "true"; }'
 	for signal in TERM INT HUP; do
 		perl -e '@SIG{qw(TERM INT HUP)} = ("DEFAULT") x 3; exec @ARGV' stagefencectl test -c p.conf >out 3>&- &
-		local pid=$! tries=0
-		until [ -n "$(find . -name begun)" ]; do
-			sleep 0.05
-			tries=$((tries + 1))
-			[ $tries -lt 200 ]
-		done
+		local pid=$!
+		begun() { find . -name begun | grep -q .; }
+		soon begun
 		kill -$signal $pid
 		local status=0
 		wait $pid || status=$?

@@ -189,7 +189,7 @@ job success" ]
 	echo 'echo started >"$CI_PROJECT_DIR/../../started"; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1; done; echo ended' >job/script
 	replay "$ctl" gitlab -c "$PWD/p.conf" run &
 	local replay=$!
-	until [ -e job/started ]; do sleep 0.1; done
+	soon [ -e job/started ]
 	# as the runner does it: the whole process group
 	kill -TERM -- "-$(pgrep -P "$(<job/pid)" | head -n 1)"
 	wait $replay

@@ -76,6 +76,17 @@ within() {
 	timeout --signal=KILL "$1" "${@:2}" 3>&-
 }
 
+# soon COMMAND...: once it succeeds, which is waited for, but not for more than some ten seconds.
+soon() {
+	local n
+	for ((n = 0; n < 200; n++)); do
+		! "$@" || return 0
+		sleep 0.05
+	done
+	echo "not soon: $*"
+	return 1
+}
+
 # One line on stderr and nothing else: what every refusal must be.
 one_line() {
 	[ "$(printf '%s\n' "$1" | wc -l)" = 1 ] && [ -n "$1" ]

@@ -50,7 +50,7 @@ while True:
     out.write(packet + b"\n---\n")
 END
 	receiver=$!
-	until [ -S socket ]; do sleep 0.02; done
+	soon [ -S socket ]
 }
 
 received() {

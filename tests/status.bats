@@ -247,11 +247,7 @@ closes() {
 	for n in 1 2 3 4 5 6 7 8 9 10; do
 		kill -USR1 "$pid"
 		stagefencectl status -c p.sfi --verify "$pid" >said
-		for ((k = 0; k < 100; k++)); do
-			[ "$(cat counted 2>/dev/null)" != "$n" ] || break
-			sleep 0.02
-		done
-		[ "$(cat counted)" = "$n" ]
+		soon grep -qsx "$n" counted
 	done
 	kill -STOP "$pid"
 	verify "$pid"
@@ -280,10 +276,7 @@ closes() {
 	strace -o /dev/null -p "$pid" 2>/dev/null 3>&- &
 	disown "$!"
 	pids+=("$!")
-	for ((n = 0; n < 100; n++)); do
-		! grep -qx "TracerPid:.$!" "/proc/$pid/status" || break
-		sleep 0.05
-	done
+	soon grep -qx "TracerPid:.$!" "/proc/$pid/status"
 	run -1 stagefencectl status -c p.conf --verify "$pid"
 	[ "$output" = "stagefencectl: process $pid: process $! traces it already" ]
 }
