@@ -34,7 +34,7 @@ fenced() {
 start_agent() {
 	rm -f agent.sock
 	"$helpers/agent" "$PWD/agent.sock" >heard 3>&- &
-	for _ in {1..50}; do grep -qs ready heard && break || sleep 0.1; done
+	soon grep -qs ready heard
 }
 
 # the supervisor, from within a job
@@ -195,11 +195,10 @@ supervisor='pgrep -P "$REAPER" stagefencectl'
 @test "--report tells a stage that says nothing of it; lines of JSON by the file's name" {
 	run -1 within 10 stagefence -c p.sfi -s silent --report plain.txt -- mkdir out
 	[[ $output != *"stagefence: silent"* ]]
-	for _ in 1 2 3 4 5 6 7 8 9 10; do [ -s plain.txt ] && break || sleep 0.1; done
-	grep -q '^stagefence: silent: mkdir' plain.txt
+	soon grep -qs '^stagefence: silent: mkdir' plain.txt
 	[ "$(stat -c %a plain.txt)" = 600 ]
 	run -1 within 10 stagefence -c p.sfi -s silent --report lines.json -- mkdir out
-	[ -s lines.json ]
+	soon grep -qs '^{"version":1,"event":"refusal",' lines.json
 }
 
 @test "--report writes regular files only, and through no link" {
@@ -323,7 +322,7 @@ os.execvp("stagefence", ["stagefence", "-c", "p.sfi", "-s", "told", "--", sys.ar
 	[ $((SECONDS - before)) -lt 5 ]
 	[ "$(grep -c '^stagefence: told: mkdir -> EPERM, .*: 3 times$' <<<"$output")" = 1 ]
 	# the file goes on, and its own summary comes at the end
-	for _ in {1..100}; do grep -q 'calls were refused' all && break || sleep 0.1; done
+	soon grep -q 'calls were refused' all
 	grep -qx 'stagefence: told: 4 calls were refused' all
 	[ "$(grep -c ': 3 times$' all)" = 0 ]
 }
@@ -345,7 +344,7 @@ os.execvp("stagefence", ["stagefence", "-c", "p.sfi", "-s", "told", "--", sys.ar
 	needs root
 	stagefence -c p.sfi -s told -- sleep 20 3>&- &
 	local pid=$!
-	for _ in {1..50}; do grep -q sleep /proc/$pid/comm && break || sleep 0.1; done
+	soon grep -q sleep /proc/$pid/comm
 	run -0 stagefencectl status -c p.sfi -s told --verify $pid
 	kill $pid
 	[[ $output == *"in force: stage told"*verified* ]]
@@ -379,7 +378,7 @@ os.execvp("stagefence", ["stagefence", "-c", "p.sfi", "-s", "told", "--", sys.ar
 @test "closed descriptors 0 to 2 take neither a sink nor the name of who was refused away" {
 	policy closed '{ name = "s"; report = [ "'"$PWD"'/sink" ]; block_calls = [ "mkdir" ]; block_action = "errno"; }'
 	run -1 within 10 bash -c 'exec stagefence -c closed.conf -s s -- mkdir out <&- >&- 2>&-'
-	for _ in {1..50}; do [ -s sink ] && break || sleep 0.1; done
+	soon [ -s sink ]
 	[[ $(<sink) == "stagefence: s: mkdir("*", by mkdir["*"closed.conf:3"* ]]
 	# a descriptor that the policy names and the caller has closed is not one of ours
 	local n
@@ -476,7 +475,7 @@ maps: EACCES" ]
 	# who answers in the meantime tells nothing, which is said and counted
 	[[ $output == *$'\n'"stagefence: told: 1 more calls were refused, while memory of the job's held a report up"$'\n'*"after: "* ]]
 	run -0 within 20 stagefence -c p.sfi -s told --report all.json -- "$listen" stuck
-	for _ in {1..50}; do grep -q '"end"' all.json && break || sleep 0.1; done
+	soon grep -q '"end"' all.json
 	[[ $(grep '"end"' all.json) == *'"refused":3,"untold":1,'* ]]
 	# the process that is to be killed is killed
 	run -137 fenced kill "$listen" stuck
@@ -528,8 +527,6 @@ maps: EACCES" ]
 # ---- where there can be no listener ----
 
 @test "under another listener the fence stands without reports, and one line says so" {
-	run -1 fenced told stagefence -c p.sfi -s cookie -- mkdir out
-	[[ $output != *"without reports"* ]] || true
 	run -1 within 10 "$listen" hold stagefence -c p.sfi -s told -- mkdir out
 	[ "$(grep -c '^stagefence: ' <<<"$output")" = 1 ]
 	[[ $output == "stagefence: stage told runs without reports: another listener is in force"* ]]
@@ -603,7 +600,7 @@ maps: EACCES" ]
 		status=0
 		run within 20 bin/stagefence -c p.sfi -s "$stage" -- "$listen" loop 3
 		[[ $output == *"stagefence: $stage: mkdir"* ]]
-		for _ in {1..50}; do grep -q POLLHUP "trace.$stage" && break || sleep 0.1; done
+		soon grep -q POLLHUP "trace.$stage"
 		# from its first own call to its end
 		while read -r call when; do
 			write trace "-e inject=$call:error=EIO:when=$when"
@@ -663,7 +660,7 @@ with_agent() { # COMMAND...
 		rm -f meeting/agent.sock
 		"$helpers/agent" "$PWD/meeting/agent.sock" >heard 3>&- &
 		agents+=($!)
-		for _ in {1..50}; do grep -qs ready heard && break || sleep 0.1; done
+		soon grep -qs ready heard
 	}
 	listening
 	chmod 777 meeting
