@@ -329,7 +329,6 @@ live() {
 
 @test "live: elsewhere than in the first network namespace, where no record ever comes, the kernel's log is read" {
 	needs root
-	needs program unshare
 	policy live '{ name = "live"; rules = ( { calls = "uname"; action = "log"; } ); }'
 	[ -r /dev/kmsg ] || skip "there is no /dev/kmsg"
 	: >said

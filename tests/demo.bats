@@ -3,7 +3,6 @@
 
 setup() {
 	load lib
-	needs program git
 }
 
 demo() {

@@ -282,7 +282,6 @@ END
 }
 
 @test "the session in README.md is what happens" {
-	needs program unshare
 	blocks libconfig "$readme"
 	blocks console "$readme"
 	mv 1.libconfig job.conf

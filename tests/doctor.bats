@@ -143,7 +143,6 @@ machine() {
 }
 
 @test "an installation is looked at as a launch does: image, wrapper, shim, preloads" {
-	needs program unshare
 	# nobody else can put a layer over what is installed
 	[ -z "${STAGEFENCE_INSTALLED-}" ] || needs root
 	helpers_folder=$tests/helpers
@@ -171,7 +170,7 @@ machine() {
 	machine 'chmod 4711 $WRAPPER'
 	[ "$status" = 1 ]
 	[[ $(row stagefence) == "LOST  stagefence              $WRAPPER: set-user-ID or "* ]]
-	if [ "$(id -u)" = 0 ] && command -v python3 >/dev/null; then
+	if [ "$(id -u)" = 0 ]; then
 		machine 'python3 -c "import os, struct; os.setxattr(\"$WRAPPER\", \"security.capability\", struct.pack(\"<5I\", 0x02000001, 1, 0, 0, 0))"'
 		[ "$status" = 1 ]
 		[[ $(row stagefence) == "LOST  stagefence              $WRAPPER: has file capabilities, "* ]]
@@ -199,7 +198,6 @@ machine() {
 	run -0 stagefencectl doctor -c p.sfi --json
 	[ "$(grep -c '"state": ' <<<"$output")" = "$count" ]
 	[ "$(grep -c '"lost": 0' <<<"$output")" = 1 ]
-	needs program python3
 	stagefencectl doctor -c p.sfi --json | python3 -c 'import json, sys
 d = json.load(sys.stdin); assert d["version"] == 1
 assert {r["state"] for r in d["rows"]} <= {"ok", "note", "lost"}'

@@ -734,7 +734,6 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 }
 
 @test "what a policy with two fences should refuse keeps others' limits, which a loader needs, out of reach" {
-	needs program prlimit
 	policy limits '{ name = "open"; },
 	{ name = "held"; rules = ( { calls = [ "prlimit64" ]; action = "errno"; args = ( { arg = 0; op = "!="; value = "0"; } ); } ); }'
 	run -0 stagefence -c limits.conf -s open bash -c 'ulimit -Sn 90; prlimit --pid $$ --nofile=80:; ulimit -Sn'

@@ -5,7 +5,6 @@
 
 setup() {
 	load lib
-	needs program unshare
 	share=${WRAPPER%/bin/*}/share/stagefence
 }
 
@@ -242,7 +241,6 @@ END
 	[ "$(asks admin mount)" = "mount: EPERM" ]
 	[ "$(asks admin ioctl 0 TIOCSTI)" = "ioctl with these arguments: EPERM" ]
 	[ "$(asks admin ioctl 0 TCGETS)" = "ioctl with these arguments: allow" ]
-	needs program unshare
 	run $it namespaces unshare --user true
 	[ "$status" = 1 ]
 	[[ "$output" == *"Operation not permitted"* ]]

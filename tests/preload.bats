@@ -25,6 +25,7 @@ on_machine() {
 
 @test "bash, dash and a musl program are confined by the compiled image, without the wrapper" {
 	needs musl
+	needs program dash
 	run -0 on_machine "stages = ( $refusing );" '
 		export STAGEFENCE_STAGE=nomkdir
 		rm $WRAPPER $COMPILER

@@ -147,7 +147,6 @@ refusing='block_calls = "mkdir"; block_action = "errno";'
 }
 
 @test "PBS: the hook puts the prefix before the shell, by the queue's name" {
-	needs program python3
 	recipe pbs-launch >hook.py
 	cat >pbs.py <<-'END'
 		import sys

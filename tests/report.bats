@@ -76,6 +76,7 @@ received() {
 }
 
 @test "the line is that of the command, in functions, loops, subshells, pipelines, sourced files and here-documents" {
+	needs program dash
 	cat >job.sh <<'END'
 mkdir top
 f() {
@@ -144,6 +145,7 @@ END
 }
 
 @test "where no bash is above there is no line, and none outside of the fence is named" {
+	needs program dash
 	run "$drive" dash -c 'mkdir out; :'
 	[[ ${lines[0]} =~ 'by mkdir['[0-9]+'] (job.conf:42)'$ ]]
 	# the caller is the fence's first: the shell above it is not asked
@@ -156,7 +158,6 @@ END
 @test "dash, Python and static programs are told of by what they are" {
 	run "$drive" -c mkdirat "$helpers/refuse-static" thread
 	[[ ${lines[0]} =~ ^'stagefence: build: mkdirat(AT_FDCWD, "thread", 0777) -> EPERM, by refuse-static['[0-9]+'] (job.conf:42)'$ ]]
-	needs program python3
 	cat >job.py <<'END'
 import os, socket
 for attempt in lambda: os.mkdir("py"), lambda: socket.socket().connect(("127.0.0.1", 9)):
@@ -247,7 +248,6 @@ END
 }
 
 @test "no path, name or stage reaches a terminal as anything but text" {
-	needs program iconv
 	"$drive" -c mkdirat "$refuse" texts 2>log
 	clean log
 	calls <log >seen
@@ -270,7 +270,6 @@ END
 }
 
 @test "a program that pretends to be bash, and lies, is shown as text and does no harm" {
-	needs program iconv
 	for lie in '' endless 'x y' 'x y 0xffffffffffffff00' 'x y 0x1000' 'x y 1'; do
 		# shellcheck disable=SC2086
 		run -0 within 10 "$drive" -c mkdirat "$helpers/fake-bash" $lie
@@ -283,7 +282,6 @@ END
 }
 
 @test "memory that changes while it is read is shown as it was at some time" {
-	needs program iconv
 	within 60 "$drive" -c mkdirat "$refuse" race 2>log
 	clean log
 	grep -q 'mkdirat -> EPERM, by refuse (job.conf:42): 20000 times' log
@@ -423,7 +421,6 @@ END
 }
 
 @test "JSON lines are JSON, whatever a job writes, and have the keys that the manual names" {
-	needs program python3
 	"$drive" -s "json:$PWD/lines" -n $'st"a\\ge\xff' -c mkdirat "$refuse" texts
 	"$drive" -s "json:$PWD/lines" -c mkdirat,openat2,clone3 bash -c '"$0" structs; "$0" edges; "$0" name; "$0" edges; :' "$refuse"
 	run -0 python3 - lines "$source_folder/wrapper/stagefence.conf.5" <<'END'
@@ -451,7 +448,6 @@ END
 }
 
 @test "syslog gets its packets, and the journal its fields" {
-	needs program python3
 	receive log
 	"$drive" -s "syslog:$PWD/socket" -s stderr bash -c 'mkdir out; true' 2>/dev/null
 	"$drive" -s "journal:$PWD/socket" bash -c 'mkdir out; true' 2>/dev/null
@@ -465,7 +461,6 @@ END
 }
 
 @test "a job's TZ leads nobody astray" {
-	needs program python3
 	receive log
 	mkfifo pipe
 	# by env: the shell itself would look there

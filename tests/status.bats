@@ -214,7 +214,6 @@ closes() {
 
 @test "--verify looks at all threads of a program that makes and ends them all the time" {
 	needs root
-	needs program python3
 	cat >many.py <<-'END'
 		import threading, time
 		def some():
@@ -302,7 +301,6 @@ closes() {
 }
 
 @test "a process that calls itself what it wants is shown on one line" {
-	needs program python3
 	cat >name.py <<-'END'
 		import ctypes, time
 		ctypes.CDLL(None).prctl(15, b"a\nSeccomp:\t2\x1b[", 0, 0, 0)
@@ -324,7 +322,6 @@ closes() {
 }
 
 @test "a stage's name in an image that anybody made steers no terminal" {
-	needs program python3
 	python3 - <<-'END'
 		import struct
 		d = bytearray(open("p.sfi", "rb").read().replace(b"build\0", b"\x1b[31m\0"))
@@ -344,7 +341,6 @@ closes() {
 	run -0 stagefence -c p.conf -s build stagefencectl status -c p.conf --json
 	[ "$(grep -c '"in_force": true,' <<<"$output")" = 1 ]
 	[ "$(grep -c '"verified": false,' <<<"$output")" = 1 ]
-	needs program python3
 	start "$helpers/pretend" foreign p.sfi build
 	stagefencectl status -c p.conf --json "$pid" >said || [ $? = 1 ]
 	python3 -c 'import json; d = json.load(open("said")); assert d["in_force"] is False and d["stage"] is None

@@ -55,7 +55,6 @@ supervisor='pgrep -P "$REAPER" stagefencectl'
 
 @test "with the /proc of another container's numbers a refusal that kills hits who made the call" {
 	needs root
-	needs program python3
 	# outside, a thread of some process; inside, two processes that have these very numbers
 	cat >inside <<-'END'
 		echo "$(($1 - 1))" >/proc/sys/kernel/ns_last_pid
@@ -118,7 +117,6 @@ supervisor='pgrep -P "$REAPER" stagefencectl'
 
 @test "dash, Python and a static program are told of as bash is" {
 	needs program dash
-	needs program python3
 	run fenced told dash -c 'mkdir out'
 	[[ $output == *"stagefence: told: mkdir"* ]]
 	run fenced told python3 -c 'import os; os.mkdir("out")'
@@ -246,7 +244,6 @@ ran" ]
 }
 
 @test "no child is seen that the command has not started: bash, Python, wait and ps" {
-	needs program python3
 	run -0 fenced told "$listen" children
 	[ "$output" = none ]
 	run -0 fenced told python3 -c '
@@ -268,7 +265,6 @@ os.execvp("stagefence", ["stagefence", "-c", "p.sfi", "-s", "told", "--", sys.ar
 }
 
 @test "job control: the command stops, goes on and is interrupted as any other" {
-	needs program python3
 	python3 -c 'import pty; pty.openpty()' 2>/dev/null || skip "needs a pseudo-terminal, which this user cannot open"
 	run -0 within 40 python3 - <<-'END'
 		import os, pty, select, sys, time
@@ -484,7 +480,6 @@ maps: EACCES" ]
 }
 
 @test "an executable whose tables are made to be read for long holds nobody up" {
-	needs program python3
 	python3 - "$(command -v bash)" <<-'END'
 		import os, struct, sys
 		d = bytearray(open(sys.argv[1], "rb").read())
@@ -624,7 +619,6 @@ with_agent() { # COMMAND...
 }
 
 @test "an agent gets the listener and the container process state, and decides" {
-	needs program python3
 	run -0 with_agent sh -c 'echo $PPID; mkdir -m 0755 fine && echo made; "$0" mkdir 0 0700; rmdir fine; echo $?' "$helpers/try"
 	[[ $output == *made* ]]
 	[ -d fine ]
@@ -785,7 +779,6 @@ with_agent() { # COMMAND...
 
 @test "a line that a full disk cut off takes the next one with it in no report" {
 	needs root
-	needs program unshare
 	{
 		echo 'dd if=/dev/zero of=/mnt/ballast bs=4096 count=1 2>/dev/null'
 		for n in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "mkdir cut$n"; done
