@@ -6,8 +6,7 @@
  * An edit is FIELD=VALUE, or with a sign in front of the value: += and -= what is there, ^= turns bits over. Fields:
  * magic format arch size head_size no_stage unknown_stage, part.NAME.at and .count, stage.I.name .flags .exact .exec
  * .outer, pattern.I.text .stage, variable.I, source.I.path .present, program.I.first .count .flags .cookie .digest,
- * code.I.code .jumps .k (of all instructions), byte.I. And: truncate=N, append=N, and nosum, which leaves the sums as
- * they were.
+ * code.I.code .jumps .k (of all instructions), byte.I. And: nosum, which leaves the sums as they were.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,13 +15,11 @@
 
 #include "../../preload/image.h"
 
-enum { ROOM = 4096 };
-
 static const char *const part_names[IMAGE_PARTS] = { "STAGES", "PATTERNS", "VARIABLES", "SOURCES", "PROGRAMS", "STRINGS",
 	"CODE", "RULES", "CONDITIONS", "NOTES" };
 
 static unsigned char *data;
-static size_t size, room;
+static size_t size;
 
 static _Noreturn void die(const char *what)
 {
@@ -123,14 +120,6 @@ static void edit(char *text)
 	value = (uint32_t)strtoul(equals + 1, &end, 0);
 	if (*end != '\0')
 		die("a value is a number");
-	if (strcmp(text, "truncate") == 0 || strcmp(text, "append") == 0) {
-		size_t now = text[0] == 't' ? value : size + value;
-
-		if (now > room)
-			die("too large");
-		size = now;
-		return;
-	}
 	at = find(text, &width);
 	if (at == NULL)
 		die(text);
@@ -181,8 +170,7 @@ int main(int argc, char **argv)
 		die("forge IMAGE [OUTPUT EDIT...]");
 	size = (size_t)ftell(in);
 	rewind(in);
-	room = size + ROOM;
-	data = calloc(1, room);
+	data = calloc(1, size);
 	if (data == NULL || fread(data, 1, size, in) != size)
 		die("the image cannot be read");
 	fclose(in);

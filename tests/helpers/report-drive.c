@@ -7,11 +7,10 @@
  *	-n NAME		the stage (build)
  *	-c CALL,...	the calls that are refused (mkdir,mkdirat)
  *	-e ERRNO	what they answer (EPERM); kill: SIGKILL, told as kill_process
- *	-f FILE -l LINE	the rule (job.conf:42); -f "" for none
+ *	-f FILE		where the rule is, in its line 42 (job.conf); "" for none
  *	-H TEXT		the hint that a policy would give
  *	-i		i386's calls of these names as well
  *	-w MS		waits so long before it reports
- *	-m N		answers N refusals and then goes on without report
  *	-t		says on standard output how long a report takes
  *	-O		says that the fence begins with the caller
  *	-g N		from the Nth time on that it is asked, the caller has gone
@@ -58,7 +57,6 @@ static size_t sink_count;
 static struct refusal what = { .stage = "build", .file = "job.conf", .line = 42, .by_stage = true, .action = SECCOMP_RET_ERRNO | EPERM };
 static bool i386, timed, nowhere;
 static int wait_ms, gone, asked;
-static long most = -1;
 
 static struct sock_filter code[8 + 2 * CALLS_MAX];
 static unsigned short count;
@@ -155,12 +153,9 @@ static void serve(struct report *r)
 		if (wait_ms > 0)
 			usleep((unsigned)wait_ms * 1000);
 		begin = now();
-		if (most != 0)
-			report_refusal(r, &what, still, &in.id);
+		report_refusal(r, &what, still, &in.id);
 		if (time_count < TIMES)
 			times[time_count++] = now() - begin;
-		if (most > 0)
-			most--;
 		if (what.action == SECCOMP_RET_KILL_PROCESS)
 			kill((int)in.pid, SIGKILL);
 		memset(&out, 0, sizeof out);
@@ -195,7 +190,7 @@ static int begin(char **command)
 
 static void options(int argc, char **argv)
 {
-	for (int o; (o = getopt(argc, argv, "+s:a:n:c:e:f:l:H:iw:m:tOg:C")) != -1;) {
+	for (int o; (o = getopt(argc, argv, "+s:a:n:c:e:f:H:iw:tOg:C")) != -1;) {
 		unsigned number;
 
 		switch (o) {
@@ -210,11 +205,9 @@ static void options(int argc, char **argv)
 				what.action = SECCOMP_RET_ERRNO | number;
 			break;
 		case 'f': what.file = *optarg != '\0' ? optarg : NULL; break;
-		case 'l': what.line = (unsigned)atoi(optarg); break;
 		case 'H': what.hint = optarg; break;
 		case 'i': i386 = true; break;
 		case 'w': wait_ms = atoi(optarg); break;
-		case 'm': most = atoi(optarg); break;
 		case 't': timed = true; break;
 		case 'O': nowhere = true; break;
 		case 'g': gone = atoi(optarg); break;
