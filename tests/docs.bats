@@ -127,11 +127,15 @@ blocks() {
 }
 
 @test "every command of stagefencectl and every target of make that is named is there" {
-	for command in $(grep -ohE '(^|[^./a-z])stagefencectl [a-z]+' "$readme" "${pages[@]}" |
-		sed 's/.*stagefencectl //' | sort -u); do
+	local named targets
+	named=$(grep -ohE '(^|[^./a-z])stagefencectl [a-z]+' "$readme" "${pages[@]}" | sed 's/.*stagefencectl //' | sort -u)
+	targets=$(grep -oE '(`|^    )make [a-z-]+' "$readme" | sed 's/.*make //' | sort -u)
+	[ "$(wc -w <<<"$named")" -ge 10 ]
+	[ "$(wc -w <<<"$targets")" -ge 8 ]
+	for command in $named; do
 		commands | grep -q "^$command\b" || { echo "there is no stagefencectl $command"; return 1; }
 	done
-	for target in $(grep -oE '(`|^    )make [a-z-]+' "$readme" | sed 's/.*make //' | sort -u); do
+	for target in $targets; do
 		grep -qE "^$target:" "$source_folder/Makefile" || { echo "there is no make $target"; return 1; }
 	done
 }
@@ -142,8 +146,10 @@ blocks() {
 }
 
 @test "stagefence.conf(5) lists the actions, the comparisons and the groups that there are" {
-	for word in $(grep -oE '\{ "[A-Za-z_]+", SECCOMP_RET' "$source_folder/wrapper/conf.c" | cut -d'"' -f2) \
-		$(grep -oE '\{ "[=!<>]+", OP_' "$source_folder/wrapper/conf.c" | cut -d'"' -f2); do
+	local words
+	words=$(grep -oE '\{ ("[A-Za-z_]+", SECCOMP_RET|"[=!<>]+", OP_)' "$source_folder/wrapper/conf.c" | cut -d'"' -f2)
+	[ "$(wc -w <<<"$words")" -ge 20 ]
+	for word in $words; do
 		grep -qE "^\.(It )?(Li|Ql)(.* )?$word( |$)" "$conf" || { echo "where is $word?"; return 1; }
 	done
 	groups() {
