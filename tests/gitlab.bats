@@ -28,7 +28,7 @@ replay() {
 }
 
 job() {
-	replay "$ctl" gitlab -c "$PWD/p.conf" run
+	replay "$ctl" gitlab -c "$PWD/p.conf" run || return
 	cat calls out
 }
 

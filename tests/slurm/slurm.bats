@@ -166,6 +166,7 @@ script() { # FILE LINE...
 	script evil 'mkdir by-bash-env'
 	script job '#!/bin/bash' 'mkdir a'
 	run batch job --export=ALL,BASH_ENV="$folder/evil"
+	[[ $output == *"Operation not permitted"* ]]
 	[ ! -e a ]
 	[ ! -e by-bash-env ]
 	run steps --export=ALL,LD_PRELOAD="$folder/none.so",LD_AUDIT="$folder/none.so" -n1 mkdir a
