@@ -597,7 +597,7 @@ maps: EACCES" ]
 		status=0
 		run within 20 bin/stagefence -c p.sfi -s "$stage" -- "$listen" loop 3
 		[[ $output == *"stagefence: $stage: mkdir"* ]]
-		soon grep -q POLLHUP "trace.$stage"
+		soon grep -q "^exit_group" "trace.$stage"
 		# from its first own call to its end
 		while read -r call when; do
 			write trace "-e inject=$call:error=EIO:when=$when"
