@@ -222,17 +222,14 @@ static void fence(char **env, const char *handover)
  * us. */
 __attribute__((constructor)) static void shim_init(int argc, char **argv, char **envp)
 {
-	char *nothing[] = { NULL };
-	char **env = &environ != NULL ? environ : NULL;
+	char *nothing[] = { NULL }, **env = nothing;
+	unsigned count;
 
+	if (&environ != NULL && environ != NULL)
+		env = environ;
 	/* on glibc envp stands right behind argv and is the kernel's, whatever a program has that
 	 * it calls environ; on musl these registers hold anything */
 	if (envp == argv + argc + 1)
 		env = envp;
-	if (env == NULL)
-		env = nothing;
-
-	unsigned count;
-
 	fence(env, raw_env(env, PATH_HANDOVER, &count));
 }

@@ -22,12 +22,13 @@ teardown() {
 
 # start COMMAND...: in the background as $pid; it has begun when it says so, or sleeps in a fence
 start() {
+	rm -f out # which says ready of the one before
 	"$@" >out 2>&1 3>&- &
 	pid=$!
 	disown "$pid" # or bash tells how it ended
 	pids+=("$pid")
 	for ((n = 0; n < 100; n++)); do
-		! grep -q ready out || return 0
+		! grep -qs ready out || return 0
 		[ "$(cat "/proc/$pid/comm")" != sleep ] || return 0
 		sleep 0.05
 	done
