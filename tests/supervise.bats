@@ -32,7 +32,7 @@ fenced() {
 }
 
 start_agent() {
-	rm -f agent.sock
+	rm -f agent.sock heard
 	"$helpers/agent" "$PWD/agent.sock" >heard 3>&- &
 	soon grep -qs ready heard
 }
@@ -653,7 +653,7 @@ with_agent() { # COMMAND...
 	policy meeting '{ name = "s"; listener = "'"$PWD"'/meeting/agent.sock"; rules = ( { calls = [ "mkdir" ]; action = "notify"; } ); }'
 	local agents=()
 	listening() {
-		rm -f meeting/agent.sock
+		rm -f meeting/agent.sock heard
 		"$helpers/agent" "$PWD/meeting/agent.sock" >heard 3>&- &
 		agents+=($!)
 		soon grep -qs ready heard
@@ -675,10 +675,10 @@ with_agent() { # COMMAND...
 		[[ $output == *"belongs to somebody"* ]]
 		[ ! -e out ]
 		# as if the name had become another's after it was looked at: who listens is asked too
-		rm -f meeting/agent.sock
+		rm -f meeting/agent.sock heard
 		setpriv --reuid=65534 --regid=65534 --clear-groups "$helpers/agent" meeting/agent.sock >heard 3>&- &
 		agents+=($!)
-		for _ in {1..50}; do grep -qs ready heard && break || sleep 0.1; done
+		soon grep -qs ready heard
 		chown root meeting/agent.sock
 		run -125 within 10 stagefence -c meeting.conf -s s -- mkdir out
 		one_line "$output"
