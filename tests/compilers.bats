@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# Every compiler that is there builds the same thing without a warning, and none makes the shim larger than it may be.
+# Every compiler that is there builds the same thing without a warning, and none makes the shim larger than it may be,
+# whoever calls.
 
 setup() {
 	load lib

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What policies mean, row by row: decide/*.tsv, judged by tests/decide.c.
+# What policies mean, row by row: decide/*.tsv, judged by tests/decide.c; the same whoever calls.
 
 setup() {
 	load lib

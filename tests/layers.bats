@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The house's own rules: who may include what, and that the documents and the tree agree.
+# The house's own rules: who may include what, and that the documents and the tree agree, whoever calls.
 
 setup() {
 	load lib

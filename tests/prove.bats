@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The proof that each compiled filter has to pass: what would a wrong one have to look like, to pass it?
+# The proof that each compiled filter has to pass: what would a wrong one have to look like, to pass it, whoever calls?
 
 setup() {
 	load lib
