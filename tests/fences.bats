@@ -729,7 +729,9 @@ openat ok mmap-exec EPERM execve ENOENT openat EPERM mmap-exec ok execve EPERM u
 			stagefence -s noopen needs openat || echo status $?
 		done'
 	echo "$output"
-	[ "${#lines[@]}" = 3 ] && [ "${lines[0]}" = "openat EPERM" ] && [ "${lines[2]}" = "status 125" ]
+	[ "${#lines[@]}" = 3 ]
+	[ "${lines[0]}" = "openat EPERM" ]
+	[ "${lines[2]}" = "status 125" ]
 	[[ "${lines[1]}" == *": the run path of /usr/local/bin/needs" ]]
 }
 

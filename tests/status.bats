@@ -121,7 +121,7 @@ closes() {
 	while read -r stage which said; do
 		rm -rf made said
 		"$helpers/selfmade" made.sfi "$stage" "$which" >said 3>&- &
-		for _ in {1..50}; do grep -qs mkdir said && break || sleep 0.1; done
+		soon grep -qs mkdir said
 		# it is not held to the stage at all
 		[ -d made ]
 		pid=$(cut -d' ' -f1 said)
